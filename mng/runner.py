@@ -1,0 +1,280 @@
+"""Runners carry commands and files to a host: this machine's here, SSH's over Fabric later, and a scripted one for tests."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import selectors
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Protocol
+
+from mng import output
+from mng.errors import CommandFailed, MngError
+from mng.shell import Cmd
+
+Live = Callable[[str, bytes], None]  # "out" or "err", and what just arrived
+QUIET = 0.1  # seconds without output after the shell has ended, until its background jobs are left alone
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a command ended: its exit code (128 + N for signal N) and what it printed."""
+
+    code: int
+    out: bytes = b""
+    err: bytes = b""
+
+    @property
+    def text(self) -> str:
+        return self.out.decode(errors="replace").strip()
+
+    @property
+    def complaint(self) -> str:
+        """The last line it printed on stderr: what an error message can say."""
+        lines = self.err.decode(errors="replace").strip().splitlines()
+        return lines[-1] if lines else f"exit code {self.code}"
+
+
+@dataclass(frozen=True)
+class File:
+    """The content of a file to put on a host."""
+
+    data: bytes
+    mode: int = 0o600
+
+
+class Tree(Protocol):
+    """The small files of a host, as of one moment; paths are absolute."""
+
+    def read(self, path: str) -> bytes | None: ...
+    def mtime(self, path: str) -> float | None: ...
+    def names(self, folder: str) -> list[str]: ...
+    def link(self, path: str) -> str | None: ...
+
+
+class Runner(Protocol):
+    """What a host can be asked to do; the same over SSH as on this machine."""
+
+    def run(
+        self, command: Cmd, *, stdin: bytes | IO[bytes] | None = None, check: bool = True, timeout: float | None = 60.0,
+        live: Live | None = None,
+    ) -> Done: ...  # fmt: skip
+    def put(self, files: Mapping[str, File]) -> None: ...
+    def get(self, paths: Sequence[str]) -> dict[str, bytes]: ...
+    def tree(self) -> Tree: ...
+    def attach(self, command: Cmd) -> int: ...
+    def lock(self, path: str, timeout: float) -> contextlib.AbstractContextManager[None]: ...
+    def alive(self, pid: int) -> bool: ...
+    def close(self) -> None: ...
+
+
+def checked(command: Cmd, done: Done, check: bool) -> Done:
+    if check and done.code:
+        raise CommandFailed(f"{command.shown}: {done.complaint}", code=done.code)
+    return done
+
+
+class LocalRunner:
+    """Runs on this machine, each command in a process group of its own, so that a time-out ends all of it."""
+
+    def run(
+        self, command: Cmd, *, stdin: bytes | IO[bytes] | None = None, check: bool = True, timeout: float | None = 60.0,
+        live: Live | None = None,
+    ) -> Done:  # fmt: skip
+        began = time.monotonic()
+        given: int | IO[bytes] | None = subprocess.PIPE if isinstance(stdin, bytes) else stdin or subprocess.DEVNULL
+        process = subprocess.Popen(
+            ["/bin/sh", "-c", command.line], stdin=given, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+        )
+        try:
+            done = Exchange(process, stdin if isinstance(stdin, bytes) else b"", live).until(began + timeout if timeout else None)
+        except TimeoutError:
+            end_group(process)
+            raise CommandFailed(f"{command.shown}: not done after {timeout:g} s, ended", code=124) from None
+        except BaseException:
+            end_group(process)
+            raise
+        finally:
+            for pipe in (process.stdin, process.stdout, process.stderr):
+                if pipe:
+                    pipe.close()
+        output.ran(command.shown, time.monotonic() - began, done.code)
+        return checked(command, done, check)
+
+    def put(self, files: Mapping[str, File]) -> None:
+        """Each file whole or not at all: written beside its place, then renamed."""
+        for path, file in files.items():
+            new = f"{path}.{os.getpid()}.new"
+            try:
+                Path(path).parent.mkdir(parents=True, exist_ok=True)
+                with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, file.mode), "wb") as out:
+                    out.write(file.data)
+                    out.flush()
+                    os.fchmod(out.fileno(), file.mode)
+                os.replace(new, path)  # noqa: PTH105
+            except OSError as error:
+                Path(new).unlink(missing_ok=True)
+                raise MngError(f"cannot write {path}: {error.strerror}") from None
+
+    def get(self, paths: Sequence[str]) -> dict[str, bytes]:
+        """The contents of those that exist."""
+        tree = self.tree()
+        return {path: data for path in paths if (data := tree.read(path)) is not None}
+
+    def tree(self) -> Tree:
+        return Disk()
+
+    def attach(self, command: Cmd) -> int:
+        """Give the terminal to the command until it ends."""
+        return subprocess.run(["/bin/sh", "-c", command.line]).returncode
+
+    @contextlib.contextmanager
+    def lock(self, path: str, timeout: float) -> Iterator[None]:
+        """Hold `path` against all others (flock, so it ends with this process); MngError after `timeout` seconds."""
+        try:
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            held = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise MngError(f"cannot lock {path}: {error.strerror}") from None
+        end = time.monotonic() + timeout
+        try:
+            while True:
+                try:
+                    fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() > end:
+                        raise MngError(f"{path} is still locked by another mng after {timeout:g} s") from None
+                    time.sleep(0.02)
+            yield
+        finally:
+            os.close(held)
+
+    def alive(self, pid: int) -> bool:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return False
+        except PermissionError:
+            return True
+        return True
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+class Exchange:
+    """Feeds a process and reads what it prints, without waiting for the background jobs that it leaves."""
+
+    def __init__(self, process: subprocess.Popen[bytes], stdin: bytes, live: Live | None) -> None:
+        self.process, self.left, self.live = process, memoryview(stdin), live
+        self.got: dict[str, list[bytes]] = {"out": [], "err": []}
+        self.selector = selectors.DefaultSelector()
+        assert process.stdout and process.stderr
+        self.selector.register(process.stdout, selectors.EVENT_READ, "out")
+        self.selector.register(process.stderr, selectors.EVENT_READ, "err")
+        if process.stdin:
+            os.set_blocking(process.stdin.fileno(), False)
+            self.selector.register(process.stdin, selectors.EVENT_WRITE, "in")
+
+    def until(self, deadline: float | None) -> Done:
+        """Raises TimeoutError at the deadline (time.monotonic)."""
+        with self.selector:
+            while self.selector.get_map():
+                ready = self.selector.select(QUIET if deadline is None else min(QUIET, max(deadline - time.monotonic(), 0)))
+                for key, _ in ready:
+                    self.write(key) if key.data == "in" else self.read(key)
+                if not ready and self.process.poll() is not None:
+                    break
+                if deadline and time.monotonic() > deadline:
+                    raise TimeoutError
+        code = self.process.wait(None if deadline is None else max(deadline - time.monotonic(), 0.01))
+        return Done(code if code >= 0 else 128 - code, b"".join(self.got["out"]), b"".join(self.got["err"]))
+
+    def write(self, key: selectors.SelectorKey) -> None:
+        try:
+            self.left = self.left[os.write(key.fd, self.left[:65536]) :]
+        except BrokenPipeError:
+            self.left = memoryview(b"")
+        if not self.left:
+            self.selector.unregister(key.fileobj)
+            key.fileobj.close()  # type: ignore[union-attr]
+
+    def read(self, key: selectors.SelectorKey) -> None:
+        data = os.read(key.fd, 65536)
+        if not data:
+            self.selector.unregister(key.fileobj)
+        elif self.live:
+            self.live(key.data, data)
+        else:
+            self.got[key.data].append(data)
+
+
+def end_group(process: subprocess.Popen[bytes], grace: float = 1.0) -> None:
+    """TERM, then KILL, the process and all of its group."""
+    for sign, wait in ((signal.SIGTERM, grace), (signal.SIGKILL, None)):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, sign)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(wait)
+
+
+class Disk:
+    """The files of this machine, read when asked for."""
+
+    def read(self, path: str) -> bytes | None:
+        try:
+            with open(path, "rb") as file:  # noqa: PTH123
+                return file.read()
+        except OSError:
+            return None
+
+    def mtime(self, path: str) -> float | None:
+        try:
+            return os.stat(path).st_mtime  # noqa: PTH116
+        except OSError:
+            return None
+
+    def names(self, folder: str) -> list[str]:
+        try:
+            return sorted(os.listdir(folder))  # noqa: PTH208
+        except OSError:
+            return []
+
+    def link(self, path: str) -> str | None:
+        try:
+            return os.readlink(path)  # noqa: PTH115
+        except OSError:
+            return None
+
+
+@dataclass
+class FakeRunner(LocalRunner):
+    """Answers from a script: the first pattern found in the line decides; every line asked is kept in `ran`."""
+
+    answers: dict[str, Done | str] = field(default_factory=dict)
+    ran: list[str] = field(default_factory=list)
+    files: dict[str, bytes] = field(default_factory=dict)
+
+    def run(
+        self, command: Cmd, *, stdin: bytes | IO[bytes] | None = None, check: bool = True, timeout: float | None = 60.0,
+        live: Live | None = None,
+    ) -> Done:  # fmt: skip
+        self.ran.append(command.line)
+        answer = next((a for pattern, a in self.answers.items() if pattern in command.line), Done(0))
+        done = Done(0, answer.encode()) if isinstance(answer, str) else answer
+        if live:
+            live("out", done.out)
+        return checked(command, done, check)
+
+    def put(self, files: Mapping[str, File]) -> None:
+        self.files.update({path: file.data for path, file in files.items()})
+
+    def get(self, paths: Sequence[str]) -> dict[str, bytes]:
+        return {path: self.files[path] for path in paths if path in self.files}
