@@ -1,0 +1,60 @@
+"""Ids, checked names and made-up names."""
+
+from __future__ import annotations
+
+import difflib
+import random
+import re
+import secrets
+from collections.abc import Container, Iterable
+from pathlib import Path
+from typing import Literal, get_args
+
+from mng.errors import UsageError
+
+Style = Literal[
+    "english", "fantasy", "scifi", "painters", "authors", "artists", "musicians", "animals", "scientists", "demons"
+]
+STYLES: tuple[str, ...] = get_args(Style)
+LONGEST = 63  # a tmux session, a branch, a folder and a host name all take this
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+
+
+def new_id(kind: Literal["agent", "host"]) -> str:
+    return f"{kind}-{secrets.token_hex(16)}"
+
+
+def check_name(name: str) -> str:
+    """The name itself, if tmux, git and file names all take it; else UsageError with the nearest that would do."""
+    if len(name) > LONGEST:
+        raise UsageError(f"the name {name[:20]}… has {len(name)} characters", f"{LONGEST} at most")
+    if not NAME.fullmatch(name):
+        usable = re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-_")
+        raise UsageError(
+            f"{name!r} can't be a name: letters, digits, - and _ only, a letter or digit first",
+            f"try {usable}" if usable else "",
+        )
+    return name
+
+
+def made_up(style: str, taken: Container[str]) -> str:
+    """A name in the style that is not taken; numbered when all are."""
+    words = (Path(__file__).parent / "wordlists" / f"{style}.txt").read_text().split()
+    for _ in range(50):
+        name = random.choice(words)
+        if style in ("english", "fantasy", "scifi", "animals"):
+            name = f"{random.choice(ADJECTIVES)}-{name}"
+        if name not in taken:
+            return name
+    return next(f"{name}-{n}" for n in range(2, 10**9) if f"{name}-{n}" not in taken)
+
+
+def near(word: str, words: Iterable[str]) -> list[str]:
+    """Those of `words` that somebody may have meant, best first."""
+    return difflib.get_close_matches(word, list(words), n=3, cutoff=0.6)
+
+
+ADJECTIVES = """able amber bold brave brisk bright calm clear clever cool crisp deft eager early fair fast fine fond free
+fresh gentle glad golden good grand happy honest humble keen kind lively lucky merry mild modest neat nimble noble open
+patient plain polite proud quick quiet rapid ready rich rosy round sharp silent silver sleek smart smooth snug solid
+spry steady sunny sure swift tidy true vivid warm wise witty young zesty""".split()
