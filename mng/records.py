@@ -54,7 +54,8 @@ class Work(BaseModel):
 class AgentRecord(Record):
     """An agent: what runs, where, and since when."""
 
-    type: str
+    type: str  # as asked for: a type, a custom type of the settings, a program
+    kind: str = "generic"  # the built-in type behind it
     phase: Literal["creating", "ready", "destroying"] = "creating"
     program: list[str] = Field(default_factory=list)  # how the type's program is called, where settings change it
     command: str = ""  # the shell line of a `generic` agent

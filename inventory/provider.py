@@ -1,0 +1,55 @@
+"""What a provider of hosts must do; every provider passes the same contract test."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from mng.host import Host
+
+
+@dataclass(frozen=True)
+class HostSpec:
+    """What is asked of a new host; a provider refuses what it can't do."""
+
+    name: str = ""
+    tags: dict[str, str] = field(default_factory=dict)
+    build_args: tuple[str, ...] = ()
+    start_args: tuple[str, ...] = ()
+    snapshot: str = ""
+
+
+@dataclass(frozen=True)
+class Target:
+    """The address that a provider hands out; empty for this machine."""
+
+    address: str = ""
+    port: int = 22
+    user: str = ""
+    key: str = ""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The kept state of a host."""
+
+    id: str
+    name: str
+    host_id: str
+    created_at: float
+    size_bytes: int = 0
+
+
+class Provider(Protocol):
+    """Makes, stops and finds hosts of one kind. What it can't do raises NotAvailable, never does nothing."""
+
+    name: str
+
+    def hosts(self) -> list[Host]: ...
+    def create(self, spec: HostSpec) -> Host: ...
+    def start(self, host: Host) -> Host: ...
+    def stop(self, host: Host) -> None: ...
+    def destroy(self, host: Host) -> None: ...
+    def snapshot(self, host: Host, name: str = "") -> Snapshot: ...
+    def snapshots(self, host: Host) -> list[Snapshot]: ...
+    def drop_snapshot(self, snapshot: Snapshot) -> None: ...

@@ -1,0 +1,125 @@
+"""An agent: its record and its host, and what can be done with it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from dataclasses import dataclass
+
+from mng.agents import tmux
+from mng.agents.state import look, status
+from mng.agents.types import AgentType, Status, View, type_of
+from mng.errors import MngError, NotAvailable, NotFound
+from mng.host import Host, Probe
+from mng.records import AgentRecord
+from mng.runner import File
+from mng.shell import Cmd, cmd, joined
+
+
+@dataclass
+class Agent:
+    """A record on a host. Facts are taken anew with each `view()`."""
+
+    record: AgentRecord
+    host: Host
+
+    @property
+    def name(self) -> str:
+        return self.record.name
+
+    @property
+    def kind(self) -> AgentType:
+        return type_of(self.record)
+
+    @property
+    def folder(self) -> str:
+        return self.host.agent_dir(self.record.id)
+
+    @property
+    def session(self) -> str:
+        return self.host.session(self.name)
+
+    def view(self, probe: Probe | None = None) -> View:
+        return look(self.record, self.host, probe or self.host.probe())
+
+    def status(self, probe: Probe | None = None) -> Status:
+        return status(self.view(probe))
+
+    def save(self) -> None:
+        """Write the record, whole."""
+        self.host.runner.put({f"{self.folder}/data.json": File(self.record.dump())})
+
+    def env(self) -> dict[str, str]:
+        """What the session and every command run for the agent know of it."""
+        here = {name: os.environ[name] for name in ("PATH", "MNG_PREFIX", "MNG_ROOT_NAME") if name in os.environ}
+        return {
+            **(here if self.host.local else {}),
+            "MNG_HOST_DIR": self.host.dir,
+            "MNG_AGENT_ID": self.record.id,
+            "MNG_AGENT_NAME": self.name,
+            "MNG_AGENT_STATE_DIR": self.folder,
+            "MNG_AGENT_WORK_DIR": self.record.work.path,
+        }
+
+    def within(self, line: Cmd) -> Cmd:
+        """The line with the environment files of the host and the agent read first."""
+        read = joined(source(f"{self.host.dir}/env"), "; ", source(f"{self.folder}/env"))
+        return joined(joined(joined(cmd("set", "-a"), "; ", read), "; ", cmd("set", "+a")), "\n", line)
+
+    def script(self, run: str, *, resume: bool) -> bytes:
+        """What window 0 runs: the program, and then how it ended."""
+        launch = joined(cmd("cd", "--", self.record.work.path), " || exit\n", self.kind.launch(self.record, self.host, resume=resume))
+        after = cmd("printf", "%s %s\\n", run).line + ' "$code" > ' + cmd(f"{self.folder}/exit").line
+        pid = 'echo "$$" > ' + cmd(f"{self.folder}/pid").line
+        return "\n".join(["#!/bin/sh", pid, self.within(launch).line, "code=$?", after, 'exit "$code"', ""]).encode()
+
+    def start(self, *, resume: bool) -> None:
+        """Run the program in window 0 of the session, making whichever of session and window is missing."""
+        view = self.view()
+        if view.probe.tmux_missing:
+            raise NotAvailable(f"tmux is not on the PATH of {self.host.name}", "apt-get install tmux (or: brew install tmux)")
+        if self.host.runner.run(cmd("test", "-d", self.record.work.path), check=False).code:
+            raise NotFound(f"the work dir of {self.name} is gone: {self.record.work.path}", f"remove the agent: mng destroy {self.name}")
+        run = secrets.token_hex(4)
+        self.host.runner.put({
+            f"{self.folder}/run": File(self.script(run, resume=resume), 0o700),
+            f"{self.folder}/activity/start": File(run.encode()),
+        })  # fmt: skip
+        self.host.runner.run(self.start_line(view))
+
+    def start_line(self, view: View) -> Cmd:
+        folder, line = self.record.work.path, cmd("exec", "sh", f"{self.folder}/run")
+        if view.pane:
+            return tmux.respawn(view.pane.id, folder, line, self.record.id)
+        if any(pane.session == self.session for pane in view.probe.panes):
+            return tmux.first_window(self.session, folder, line, self.record.id)
+        return tmux.new_session(self.session, folder, self.env(), line, self.record.id, self.record.windows)
+
+    def wait(self, what: str, timeout: float, *states: str) -> Status:
+        """Until the agent is in one of the states, or (`ready`) takes messages; MngError when it ended or after `timeout` seconds."""
+        end = time.monotonic() + timeout
+        pause = 0.05
+        while True:
+            view = self.view()
+            now = status(view)
+            if now.state in states or (not states and view.pane and not view.pane.dead and self.kind.ready(view)):
+                return now
+            if now.state in ("STOPPED", "DONE", "FAILED", "REPLACED"):
+                raise MngError(f"{self.name} ended before {what}: {now.reason}", self.last_words(view))
+            if time.monotonic() > end:
+                raise MngError(f"{self.name}: not {what} after {timeout:g} s (it is {now.state})", f"see: mng connect {self.name}")
+            time.sleep(pause)
+            pause = min(pause * 1.3, 0.3)
+
+    def last_words(self, view: View) -> str:
+        """What its screen shows last, for an error message."""
+        if not view.pane:
+            return f"see: mng logs {self.name}"
+        screen = self.host.runner.run(tmux.capture(view.pane.id), check=False).text
+        lines = [line for line in screen.splitlines() if line.strip() and not line.startswith("Pane is dead")]
+        return "it said: " + lines[-1].strip() if lines else f"see: mng connect {self.name}"
+
+
+def source(path: str) -> Cmd:
+    return joined(cmd("test", "!", "-r", path), " || ", cmd(".", path))

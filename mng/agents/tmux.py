@@ -1,0 +1,72 @@
+"""tmux command lines, as pure values; every target is exact."""
+
+from __future__ import annotations
+
+from mng.host import tmux
+from mng.shell import Cmd
+
+Words = list[str]
+
+
+def new_session(session: str, folder: str, env: dict[str, str], line: Cmd, agent: str, windows: dict[str, str]) -> Cmd:
+    """A session with the agent's pane marked as its own, kept on screen if its program fails, and the further windows."""
+    sets: Words = [word for name, value in env.items() for word in ("-e", f"{name}={value}")]
+    return tmux(
+        "new-session", "-d", "-s", session, "-n", "agent", "-x", "200", "-y", "50", "-c", folder, sets, line.line,
+        [";", *marks(agent)],
+        [word for name, command in windows.items() for word in new_window(session, folder, name, command)],
+    )  # fmt: skip
+
+
+def marks(agent: str, pane: str = "") -> Words:
+    target = ["-t", pane] if pane else []
+    return ["set-option", *target, "-p", "@mng_agent", agent, ";", "set-option", *target, "-w", "remain-on-exit", "failed",
+            ";", "set-option", *target, "-w", "allow-rename", "off"]  # fmt: skip
+
+
+def new_window(session: str, folder: str, name: str, command: str) -> Words:
+    return [";", "new-window", "-d", "-t", f"={session}:", "-n", name, "-c", folder, command]
+
+
+def respawn(pane: str, folder: str, line: Cmd, agent: str) -> Cmd:
+    """Run the line again in the pane that its program left."""
+    return tmux("respawn-pane", "-k", "-t", pane, "-c", folder, line.line, [";", *marks(agent, pane)])
+
+
+def first_window(session: str, folder: str, line: Cmd, agent: str) -> Cmd:
+    """The agent's window again, in a session that only kept the further ones."""
+    return tmux("new-window", "-d", "-b", "-t", f"={session}:^", "-n", "agent", "-c", folder, line.line).then(
+        tmux(*marks(agent, f"={session}:^"))
+    )
+
+
+def kill_sessions(sessions: list[str]) -> Cmd:
+    """End the sessions; one that is gone already does not stop the rest."""
+    lines = [tmux("kill-session", "-t", f"={session}") for session in sessions]
+    return Cmd("; ".join(line.line for line in lines), "; ".join(line.shown for line in lines))
+
+
+def rename_session(session: str, new: str) -> Cmd:
+    return tmux("rename-session", "-t", f"={session}", new)
+
+
+def paste(pane: str, buffer: str) -> Cmd:
+    """What is on stdin, as one bracketed paste."""
+    return tmux("load-buffer", "-b", buffer, "-", [";", "paste-buffer", "-p", "-r", "-d", "-b", buffer, "-t", pane])
+
+
+def press(pane: str, *keys: str) -> Cmd:
+    return tmux("send-keys", "-t", pane, [*keys])
+
+
+def capture(pane: str, lines: int = 0) -> Cmd:
+    """The visible screen, with `lines` of history before it."""
+    return tmux("capture-pane", "-p", "-J", "-t", pane, ["-S", f"-{lines}"] if lines else [])
+
+
+def attach(session: str) -> Cmd:
+    return tmux("attach-session", "-t", f"={session}")
+
+
+def switch(session: str) -> Cmd:
+    return tmux("switch-client", "-t", f"={session}")

@@ -1,0 +1,168 @@
+"""What an agent type is: how to start, feed, read and resume one kind of program."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Literal
+
+from mng.errors import UsageError
+from mng.host import Host, Pane, Probe
+from mng.names import near
+from mng.records import AgentRecord
+from mng.roles.role import Role
+from mng.settings import Settings
+from mng.shell import Cmd, cmd
+
+State = Literal["CREATING", "RUNNING", "WAITING", "STOPPED", "REPLACED", "DONE", "FAILED", "UNKNOWN"]
+
+
+@dataclass(frozen=True)
+class Status:
+    """What an agent does, why, since when (epoch seconds), and who says so: hook, file, process, screen, record."""
+
+    state: State
+    reason: str = ""  # of WAITING: turn-end, permission, question, auth, limit; else free words
+    detail: str = ""  # what it waits for: the tool of a permission
+    since: float = 0.0
+    source: str = "process"
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What became of a message, and how we know."""
+
+    outcome: Literal["delivered", "blocked", "dead", "unknown"]
+    evidence: str
+
+
+@dataclass(frozen=True)
+class View:
+    """One agent as its host's probe saw it."""
+
+    record: AgentRecord
+    host: Host
+    probe: Probe
+    pane: Pane | None
+
+    @property
+    def folder(self) -> str:
+        return self.host.agent_dir(self.record.id)
+
+    def plugin(self, name: str) -> str:
+        """The path of a file that the agent reports into."""
+        return f"{self.folder}/plugin/{self.record.kind}/{name}"
+
+    def read(self, path: str) -> bytes:
+        return self.probe.files.read(path) or b""
+
+    def mtime(self, path: str) -> float:
+        return self.probe.files.mtime(path) or 0.0
+
+
+class AgentType:
+    """The base of all types, and what holds for any terminal program."""
+
+    name: ClassVar[str] = ""
+    program: ClassVar[tuple[str, ...]] = ()  # the words that start it
+    install: ClassVar[Cmd | None] = None
+    pass_env: ClassVar[tuple[str, ...]] = ()  # what the program reads of the caller's environment: accounts, addresses
+    exit_words: ClassVar[frozenset[str]] = frozenset()  # messages that would end the program
+
+    def prepare(self, record: AgentRecord, host: Host) -> AgentRecord:
+        """The record with what must be known before the first start: a session id, a port."""
+        return record
+
+    def launch(self, record: AgentRecord, host: Host, *, resume: bool) -> Cmd:
+        """The line that runs the program in window 0, its conversation going on with `resume`."""
+        raise NotImplementedError
+
+    def roles(self, record: AgentRecord, host: Host) -> list[Role]:
+        """What must be so on the host before the program is started."""
+        return []
+
+    def status(self, view: View) -> Status:
+        """Of an agent whose program is alive."""
+        return Status("RUNNING", since=view.mtime(f"{view.folder}/activity/start"))
+
+    def ready(self, view: View) -> bool:
+        """Whether it takes messages now, busy or not; False while it starts up."""
+        return self.status(view).state in ("RUNNING", "WAITING")
+
+    def clean(self, text: str) -> str:
+        """The message as this program must be given it."""
+        return text
+
+    def mark(self, view: View) -> Any:
+        """Where the program's own record of messages ends now, before one is sent."""
+        return None
+
+    def received(self, view: View, text: str, mark: Any) -> str:
+        """The evidence that the program took the message after `mark`; "" while there is none."""
+        return ""
+
+    def transcript(self, view: View) -> str:
+        """The path of the conversation as the program keeps it; "" where there is none."""
+        return ""
+
+
+def program_of(kind: AgentType, record: AgentRecord) -> list[str]:
+    """The words that start the program, as settings or the type have them."""
+    return list(record.program or kind.program)
+
+
+def launch_words(kind: AgentType, record: AgentRecord, *words: Any) -> Cmd:
+    return cmd(program_of(kind, record), *words)
+
+
+BUILT_IN = {"claude": "Claude", "codex": "Codex", "opencode": "Opencode", "generic": "Generic", "demo": "Demo"}
+
+
+def built_in(name: str) -> AgentType | None:
+    """The type of that name that ships with mng, imported only now."""
+    if name not in BUILT_IN:
+        return None
+    kind: AgentType = getattr(importlib.import_module(f"mng.agents.{name}"), BUILT_IN[name])()
+    return kind
+
+
+def type_of(record: AgentRecord) -> AgentType:
+    """The type of an existing agent; one that this mng does not know is read as `generic`."""
+    return built_in(record.kind) or built_in("generic") or AgentType()
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A type as asked for: the built-in one behind it, and what settings add."""
+
+    kind: AgentType
+    name: str
+    program: tuple[str, ...] = ()
+    args: tuple[str, ...] = ()
+    env: tuple[tuple[str, str], ...] = ()
+
+
+def choose(name: str, settings: Settings) -> Chosen:
+    """By name: a custom type of the settings, a built-in one. NotFound is left to the caller: generic takes any program."""
+    seen: list[str] = []
+    chosen = Chosen(AgentType(), name)
+    word = name
+    while word in settings.agent_types:
+        if word in seen:
+            raise UsageError(f"agent type {name}: parent_type goes in a circle: {' -> '.join([*seen, word])}")
+        seen.append(word)
+        custom = settings.agent_types[word]
+        chosen = replace(
+            chosen,
+            program=chosen.program or tuple(custom.command),
+            args=(*custom.cli_args, *chosen.args),
+            env=(*custom.env.items(), *chosen.env),
+        )
+        if not custom.parent_type or custom.parent_type == word:
+            break
+        word = custom.parent_type
+    kind = built_in(word) or built_in("generic")
+    if kind is None or (word not in BUILT_IN and word != name):
+        known = near(word, [*BUILT_IN, *settings.agent_types])
+        raise UsageError(f"no agent type {word!r}", f"did you mean {known[0]}?" if known else "")
+    return replace(chosen, kind=kind)

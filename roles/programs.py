@@ -1,0 +1,13 @@
+"""The program that an agent type runs must be on the host."""
+
+from __future__ import annotations
+
+from mng.roles import ops
+from mng.roles.role import Play, role
+from mng.shell import Cmd
+
+
+@role()
+def program(on: Play, name: str, install: Cmd | None = None) -> None:
+    """The program on PATH; installed only when that is agreed to."""
+    ops.program(on, name, install)
