@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.bed import agents
+from tests.bed.model_server import ModelServer
 from tests.bed.need import need
 from tests.bed.world import World
 
@@ -21,3 +23,37 @@ def world() -> Iterator[World]:
         yield world
     finally:
         world.end()
+
+
+@pytest.fixture(scope="session")
+def model() -> Iterator[ModelServer]:
+    with ModelServer() as server:
+        yield server
+
+
+@pytest.fixture
+def claude(world: World, model: ModelServer) -> str:
+    """The real Claude Code, logged in, in `world`."""
+    agents.set_up(world, model, "claude")
+    return "claude"
+
+
+@pytest.fixture
+def codex(world: World, model: ModelServer) -> str:
+    """The real Codex, logged in, in `world`."""
+    agents.set_up(world, model, "codex")
+    return "codex"
+
+
+@pytest.fixture
+def opencode(world: World, model: ModelServer) -> str:
+    """The real OpenCode, logged in, in `world`."""
+    agents.set_up(world, model, "opencode")
+    return "opencode"
+
+
+@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.agents) for name in agents.PACKAGES])
+def real(request: pytest.FixtureRequest, world: World, model: ModelServer) -> str:
+    """Each of the real agents in turn; the value is its type."""
+    agents.set_up(world, model, request.param)
+    return str(request.param)

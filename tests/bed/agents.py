@@ -1,0 +1,103 @@
+"""The real coding agents, at exact versions, set up as their user has them: logged in, with a model API on loopback.
+
+Nothing of a project is trusted beforehand: that is for mng. All three run `TOOL[touch made.txt]` without asking and
+ask before `TOOL[chmod 600 made.txt] PERM` (see model_server.py for these words).
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from shutil import which
+
+from tests.bed.model_server import ModelServer
+from tests.bed.need import missing
+from tests.bed.world import World
+
+PACKAGES = {
+    "claude": "@anthropic-ai/claude-code@2.1.197",
+    "codex": "@openai/codex@0.169.0",
+    "opencode": "opencode-ai@1.18.33",
+}
+PLACE = Path(os.environ.get("MNG_TEST_AGENTS") or Path.home() / ".cache" / "mng-test-agents")
+# Both put their program in its place after installation; newer npm runs such scripts only where a package.json says so.
+SCRIPTS = {"@anthropic-ai/claude-code": True, "opencode-ai": True}
+
+
+def program(name: str) -> Path:
+    return PLACE / "node_modules" / ".bin" / name
+
+
+def installed(name: str) -> bool:
+    """At the pinned version?"""
+    package, _, version = PACKAGES[name].rpartition("@")
+    about = PLACE / "node_modules" / package / "package.json"
+    return program(name).exists() and json.loads(about.read_text())["version"] == version
+
+
+def install() -> None:
+    """`python -m tests.bed.agents`: what is missing, with npm."""
+    if not all(installed(name) for name in PACKAGES):
+        PLACE.mkdir(parents=True, exist_ok=True)
+        pinned = dict(package.rsplit("@", 1) for package in PACKAGES.values())
+        write(PLACE / "package.json", {"private": True, "dependencies": pinned, "allowScripts": SCRIPTS})
+        subprocess.run(["npm", "install", "--no-fund", "--no-audit"], check=True, cwd=PLACE)
+    for name in PACKAGES:
+        done = subprocess.run([program(name), "--version"], capture_output=True, text=True, timeout=120)
+        if done.returncode:
+            sys.exit(f"{name} does not run:\n{done.stdout}{done.stderr}")
+        print(f"{name}: {done.stdout.strip()}")
+
+
+def set_up(world: World, model: ModelServer, name: str) -> None:
+    """Put the agent on the world's PATH with its user's settings in the world's HOME."""
+    if not installed(name) or not which("node"):
+        missing(f"{PACKAGES[name]} is not installed in {PLACE}")
+    (world.bin / name).symlink_to(program(name))
+    {"claude": claude, "codex": codex, "opencode": opencode}[name](world, model.url)
+
+
+def claude(world: World, url: str) -> None:
+    world.env.update(
+        ANTHROPIC_BASE_URL=url, ANTHROPIC_AUTH_TOKEN="test", CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC="1",
+        DISABLE_AUTOUPDATER="1", CLAUDE_CODE_MAX_RETRIES="1",
+    )  # fmt: skip
+    write(world.home / ".claude.json", {"hasCompletedOnboarding": True})
+    write(world.home / ".claude" / "settings.json", {"permissions": {"allow": ["Bash(touch:*)"]}})
+
+
+def codex(world: World, url: str) -> None:
+    world.env["STUB_KEY"] = "test"
+    config = world.home / ".codex" / "config.toml"
+    config.parent.mkdir()
+    config.write_text(
+        'model = "stub-model"\nmodel_provider = "stub"\ncheck_for_update_on_startup = false\n\n'
+        '[model_providers.stub]\nname = "stub"\nwire_api = "responses"\nenv_key = "STUB_KEY"\n'
+        f'base_url = "{url}/v1"\n'
+    )
+
+
+def opencode(world: World, url: str) -> None:
+    world.env.update(dict.fromkeys(("OPENCODE_DISABLE_MODELS_FETCH", "OPENCODE_DISABLE_AUTOUPDATE",
+                                    "OPENCODE_DISABLE_LSP_DOWNLOAD"), "1"))  # fmt: skip
+    model = {"name": "Stub Model", "tool_call": True, "limit": {"context": 200000, "output": 8192}}
+    provider = {"npm": "@ai-sdk/openai-compatible", "name": "Stub", "models": {"stub-model": model},
+                "options": {"baseURL": f"{url}/v1", "apiKey": "test"}}  # fmt: skip
+    write(
+        world.home / ".config" / "opencode" / "opencode.json",
+        {
+            "autoupdate": False, "share": "disabled", "model": "stub/stub-model", "small_model": "stub/stub-model",
+            "enabled_providers": ["stub"], "provider": {"stub": provider},
+            "permission": {"bash": {"*": "ask", "touch *": "allow"}},
+        },
+    )  # fmt: skip
+
+
+def write(path: Path, content: object) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content, indent=2))
+
+
+if __name__ == "__main__":
+    install()
