@@ -1,0 +1,1 @@
+"""Where hosts come from: one file a provider, and the inventory over all of them."""

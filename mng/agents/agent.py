@@ -74,9 +74,9 @@ class Agent:
         pid = 'echo "$$" > ' + cmd(f"{self.folder}/pid").line
         return "\n".join(["#!/bin/sh", pid, self.within(launch).line, "code=$?", after, 'exit "$code"', ""]).encode()
 
-    def start(self, *, resume: bool) -> None:
+    def start(self, *, resume: bool, view: View | None = None) -> None:
         """Run the program in window 0 of the session, making whichever of session and window is missing."""
-        view = self.view()
+        view = view or self.view()
         if view.probe.tmux_missing:
             raise NotAvailable(f"tmux is not on the PATH of {self.host.name}", "apt-get install tmux (or: brew install tmux)")
         if self.host.runner.run(cmd("test", "-d", self.record.work.path), check=False).code:

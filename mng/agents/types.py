@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import shlex
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
@@ -154,7 +155,7 @@ def choose(name: str, settings: Settings) -> Chosen:
         custom = settings.agent_types[word]
         chosen = replace(
             chosen,
-            program=chosen.program or tuple(custom.command),
+            program=chosen.program or tuple(shlex.split(custom.command)),
             args=(*custom.cli_args, *chosen.args),
             env=(*custom.env.items(), *chosen.env),
         )

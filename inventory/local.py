@@ -1,0 +1,65 @@
+"""This machine as a host: always there, never made, stopped or kept."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import NoReturn
+
+from mng.errors import NotAvailable, UsageError
+from mng.host import Host
+from mng.inventory.provider import HostSpec, Snapshot
+from mng.runner import LocalRunner
+
+
+class Local:
+    """The provider of one host."""
+
+    name = "local"
+
+    def __init__(self, host_dir: str, prefix: str) -> None:
+        home = str(Path.home())
+        self.host = Host(machine_id(host_dir), "local", "local", LocalRunner(), home, host_dir, prefix, local=True)
+
+    def hosts(self) -> list[Host]:
+        return [self.host]
+
+    def create(self, spec: HostSpec) -> Host:
+        """This machine, which takes nothing that shapes a new host."""
+        if spec.snapshot:
+            no("create a host from a snapshot")
+        given = [f"--build {word}" for word in spec.build_args] + [f"--start-arg {word}" for word in spec.start_args]
+        given += [f"--host-name {spec.name}"] * bool(spec.name) + [f"--tag {key}" for key in spec.tags]
+        if given:
+            raise UsageError(f"a local agent runs on this machine as it is: {given[0]} has no meaning", "--in PROVIDER makes a new host")
+        return self.host
+
+    def start(self, host: Host) -> Host:
+        return host
+
+    def stop(self, host: Host) -> None:
+        no("stop")
+
+    def destroy(self, host: Host) -> None:
+        no("be destroyed")
+
+    def snapshot(self, host: Host, name: str = "") -> Snapshot:
+        no("be snapshotted")
+
+    def snapshots(self, host: Host) -> list[Snapshot]:
+        return []
+
+    def drop_snapshot(self, snapshot: Snapshot) -> None:
+        no("have snapshots")
+
+
+def no(what: str) -> NoReturn:
+    raise NotAvailable(f"this machine can't {what}: provider local does not do that", "see: mng create --in PROVIDER")
+
+
+def machine_id(host_dir: str) -> str:
+    """The same for every mng of this user and folder, without anything written down."""
+    machine = Path("/etc/machine-id")
+    seed = machine.read_text() if machine.exists() else os.uname().nodename
+    return "host-" + hashlib.sha256(f"{seed}\0{os.getuid()}\0{host_dir}".encode()).hexdigest()[:32]

@@ -1,0 +1,143 @@
+"""Making an agent: every step journaled before it is done, all of them undone when one fails."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mng import output
+from mng.agents.agent import Agent
+from mng.agents.ending import remove, stop, uninterrupted
+from mng.agents.journal import Journal, fault, unfinished
+from mng.agents.state import look
+from mng.errors import MngError
+from mng.host import Host, Probe
+from mng.inventory.inventory import Inventory
+from mng.records import AgentRecord
+from mng.roles.env import env
+from mng.roles.role import Role, provision
+from mng.roles.steps import Steps, steps
+from mng.roles.workdir import workdir
+from mng.runner import File
+from mng.shell import cmd
+from mng.sync.source import Placement
+
+
+@dataclass(frozen=True)
+class Plan:
+    """An agent as it will be; nothing of it is made yet."""
+
+    record: AgentRecord
+    host: Host
+    placement: Placement
+    env: dict[str, str]
+    steps: Steps = field(default_factory=Steps)
+    roles: Sequence[Role] = ()
+    yes: bool = False  # programs may be installed without asking
+
+
+def build(plan: Plan, journals: Path) -> Agent:
+    """The agent, its session running. On any failure nothing of it is left."""
+    agent = Agent(plan.record, plan.host)
+    provision(plan.host, agent.kind.roles(plan.record, plan.host), yes=plan.yes)
+    probe = free(agent)
+    journal = Journal.begin(journals, "create", plan.record, plan.host.name)
+    try:
+        made(agent, plan, journal, probe)
+    except BaseException:
+        with uninterrupted():
+            undo(agent, journal)
+        raise
+    journal.done()
+    fault("create.done")
+    return agent
+
+
+def made(agent: Agent, plan: Plan, journal: Journal, probe: Probe) -> None:
+    journal.step("claim")
+    claim(agent)
+    journal.step("work")
+    roles = [workdir(placement=plan.placement), env(path=f"{agent.folder}/env", values=plan.env), *plan.roles]
+    if plan.steps != Steps():
+        journal.step("steps")
+        roles.append(steps(asked=plan.steps, folder=plan.record.work.path, within=agent.within(cmd("cd", "--", plan.record.work.path))))
+    provision(plan.host, roles, yes=plan.yes)
+    journal.step("session")
+    agent.start(resume=False, view=look(agent.record, agent.host, probe))
+    journal.step("ready")
+    agent.record.phase = "ready"
+    agent.save()
+    journal.step("end")
+
+
+def free(agent: Agent) -> Probe:
+    """What the host shows, unless somebody's session has the name already."""
+    probe = agent.host.probe()
+    if any(pane.session == agent.session for pane in probe.panes):
+        raise MngError(f"a tmux session {agent.session} is there already", f"take another name, or: mng connect {agent.name}")
+    return probe
+
+
+def claim(agent: Agent) -> None:
+    """The name, for one alone, and the record: in this order, so that who loses leaves nothing."""
+    host = agent.host
+    link = cmd("mkdir", "-p", "--", agent.folder, f"{host.dir}/names").then(
+        cmd("ln", "-sn", "--", f"../agents/{agent.record.id}", host.claim(agent.name))
+    )
+    done = host.runner.run(link, check=False)
+    if done.code and b"exist" in done.err:
+        raise NameTaken(f"there is an agent {agent.name} already", f"mng connect {agent.name}, or: mng create {agent.name} --reuse")
+    if done.code:
+        raise MngError(f"cannot keep agents in {host.dir}: {done.complaint}")
+    host.runner.put({f"{agent.folder}/data.json": File(agent.record.dump()), f"{agent.folder}/activity/create": File(b"")})
+
+
+class NameTaken(MngError):
+    """Another agent has the name."""
+
+
+def undo(agent: Agent, journal: Journal) -> None:
+    """Take back what a create made; what can't be undone now stays in the journal for gc."""
+    try:
+        take_back(agent, journal)
+    except MngError as error:
+        journal.release()
+        output.warn(f"{agent.name} could not be cleaned up: {error.what}", "mng gc tries again")
+
+
+def take_back(agent: Agent, journal: Journal) -> None:
+    if "session" in journal.steps:
+        stop(agent.host, [agent], grace=1)
+    else:
+        journal.discard = True  # nothing ran yet, so no work is there to save
+    remove(agent, journal, keep_work="work" not in journal.steps)
+
+
+def finish(inventory: Inventory, only: str = "", dry_run: bool = False) -> list[str]:
+    """Finish what killed creates and destroys left (of one name, with `only`); what was done, in words."""
+    finished = []
+    for journal in unfinished(inventory.settings.host_dir / "journal"):
+        if dry_run or (only and journal.record.name != only):
+            journal.release()
+            finished += [] if only else [f"unfinished {journal.operation} of {journal.record.name}"]
+            continue
+        agent = Agent(journal.record, inventory.host(journal.host))
+        finished.append(f"{conclude(agent, journal)} {agent.name}")
+    return finished
+
+
+def conclude(agent: Agent, journal: Journal) -> str:
+    """An agent that was running when its create was killed is complete; all else goes."""
+    pane = agent.view().pane
+    if journal.operation == "create" and pane and not pane.dead:
+        agent.record.phase = "ready"
+        agent.save()
+        journal.done()
+        return "completed the create of"
+    if journal.operation == "create":
+        take_back(agent, journal)
+        return "took back the create of"
+    stop(agent.host, [agent])
+    remove(agent, journal)
+    return "finished the destroy of"

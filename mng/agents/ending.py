@@ -1,0 +1,97 @@
+"""How agents end: stopped with all their processes, or removed with their work saved first."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mng import output
+from mng.agents import tmux
+from mng.agents.agent import Agent
+from mng.agents.journal import Journal
+from mng.agents.state import look
+from mng.agents.types import View
+from mng.errors import MngError
+from mng.host import Host, Pane
+from mng.runner import File
+from mng.shell import Cmd, cmd, joined
+from mng.sync.saved import Saved, save
+from mng.sync.source import unplace
+
+GRACE = 10.0  # seconds between TERM and KILL
+
+
+def stop(host: Host, agents: Sequence[Agent], grace: float = GRACE) -> list[str]:
+    """End all processes of these agents of one host, in one trip; the names of those that ran."""
+    probe = host.probe()
+    views = [look(agent.record, host, probe) for agent in agents]
+    pids = [[pane.pid for pane in probe.panes if belongs(pane, view)] for view in views]
+    running = [view for view, found in zip(views, pids, strict=True) if found]
+    host.runner.put({f"{v.folder}/stopped": File(v.read(f"{v.folder}/activity/start")) for v in running if v.record.id})
+    words = [f"{v.record.id or 'hand-made'}={','.join(map(str, found))}" for v, found in zip(views, pids, strict=True)]
+    script = (Path(__file__).parent / "stop.sh").read_bytes()
+    done = host.runner.run(cmd("sh", "-s", "--", int(grace), words), stdin=script, check=False, timeout=grace + 60)
+    there = {pane.session for pane in probe.panes}
+    sessions = [name for view in running if (name := host.session(view.record.name)) in there]
+    if sessions:
+        host.runner.run(tmux.kill_sessions(sessions), check=False)
+    if done.code:
+        raise MngError(f"could not stop all of {', '.join(agent.name for agent in agents)}: {done.complaint}")
+    return [view.record.name for view in running]
+
+
+def belongs(pane: Pane, view: View) -> bool:
+    """Marked as the agent's own, or in the session that is exactly its."""
+    mine = bool(pane.agent) and pane.agent == view.record.id
+    return mine or pane.session == view.host.session(view.record.name)
+
+
+@dataclass(frozen=True)
+class Removed:
+    """A removed agent, and where its unsaved work is now."""
+
+    name: str
+    saved: Saved | None
+
+
+def remove(agent: Agent, journal: Journal, *, keep_work: bool = False, keep_logs: bool = False) -> Removed:
+    """Take away all that was made for a stopped agent, each step fit to be done again; its work is saved first."""
+    host, record = agent.host, agent.record
+    saved = None
+    if not keep_work:
+        journal.step("save")
+        saved = None if journal.discard else save(host.runner, record.work, record.name, host.dir)
+        if saved:
+            output.note(f"{record.name}: unsaved work is kept as {saved.ref}", saved.way_back)
+        journal.step("work")
+        unplace(host.runner, record.work)
+    journal.step("state")
+    host.runner.run(forget(agent, keep_logs))
+    journal.step("gone")
+    journal.done()
+    return Removed(record.name, saved)
+
+
+def forget(agent: Agent, keep_logs: bool = False) -> Cmd:
+    """Free the name if it is this agent's, and remove its folder: aside first, so that it goes as a whole."""
+    host, folder = agent.host, agent.folder
+    claim, gone = host.claim(agent.name), f"{host.dir}/agents/.gone-{agent.record.id}"
+    kept = f"{host.dir}/logs/agents/{agent.name}-{agent.record.id[6:14]}"
+    keep = cmd("mkdir", "-p", "--", kept).then(cmd("cp", "-Rp", "--", f"{folder}/logs/.", kept)) if keep_logs else cmd("true")
+    mine = joined(cmd("[", f"../agents/{agent.record.id}", "="), " ", Cmd(f'"$(readlink {cmd(claim).line})" ]', "CLAIM ]"))
+    free = joined(mine, " && ", cmd("rm", "-f", "--", claim))
+    aside = joined(cmd("test", "!", "-e", folder), " || ", cmd("mv", "--", folder, gone))
+    return joined(joined(joined(keep, "; ", free), "; ", aside), " && ", cmd("rm", "-rf", "--", gone))
+
+
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """A second Ctrl-C does not stop what cleans up after the first."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,105 @@
+"""An agent as list shows it and as CEL and scripts see it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+from mng.agents.types import Status, type_of
+from mng.host import Host, Probe
+from mng.output import Row
+from mng.records import AgentRecord
+
+
+class HostRow(Row):
+    """The host of an agent, as a field of it."""
+
+    name: str
+    id: str
+    provider: str
+    provider_name: str
+    state: str
+    tags: dict[str, str]
+
+
+class AgentRow(Row):
+    """Everything that is known of an agent at one moment."""
+
+    columns: ClassVar[dict[str, str]] = {
+        "NAME": "name", "STATE": "shown_state", "HOST": "shown_host", "PROVIDER": "host.provider",
+        "HOST STATE": "host.state", "LABELS": "shown_labels",
+    }  # fmt: skip
+
+    name: str
+    id: str
+    type: str
+    command: str = ""
+    url: str | None = None
+    work_dir: str = ""
+    work_kind: str = ""
+    branch: str = ""
+    create_time: datetime | None = None
+    start_time: datetime | None = None
+    runtime_seconds: float | None = None
+    user_activity_time: datetime | None = None
+    agent_activity_time: datetime | None = None
+    idle_seconds: float | None = None
+    state: str
+    state_reason: str = ""
+    state_detail: str = ""
+    state_since: datetime | None = None
+    state_source: str = ""
+    labels: dict[str, str] = {}
+    plugin: dict[str, dict[str, Any]] = {}
+    host: HostRow
+
+    @property
+    def shown_state(self) -> str:
+        """WAITING(permission: Bash), RUNNING: what a person needs to see of it."""
+        reason = f"{self.state_reason}: {self.state_detail}" if self.state_detail else self.state_reason
+        told = self.state in ("WAITING", "FAILED", "UNKNOWN", "REPLACED") and reason and reason != "turn-end"
+        return f"{self.state}({reason})" if told else self.state
+
+    @property
+    def shown_host(self) -> str:
+        return f"@{self.host.name}"
+
+    @property
+    def shown_labels(self) -> str:
+        return " ".join(f"{key}={value}" for key, value in self.labels.items())
+
+    def human(self) -> str:
+        where = f" on branch {self.branch}" if self.branch else ""
+        return f"{self.name}: {self.type} {self.shown_state} in {self.work_dir or '?'}{where}"
+
+
+def host_row(host: Host) -> HostRow:
+    return HostRow(name=host.name, id=host.id, provider=host.provider, provider_name=host.provider, state=host.state, tags=host.tags)
+
+
+def row(record: AgentRecord, host: Host, status: Status, probe: Probe) -> AgentRow:
+    folder = host.agent_dir(record.id)
+    times = {name: probe.files.mtime(f"{folder}/activity/{name}") for name in ("start", "user", "agent")} if record.id else {}
+    started = times.get("start")
+    alive = status.state in ("RUNNING", "WAITING")
+    active = max((time for time in (*times.values(), status.since) if time), default=None)
+    kind = type_of(record)
+    return AgentRow(
+        name=record.name, id=record.id, type=record.type,
+        command=record.command or " ".join([*(record.program or kind.program), *record.args]),
+        work_dir=record.work.path, work_kind=record.work.kind, branch=record.work.branch,
+        create_time=record.create_time if record.id else None,
+        start_time=moment(started),
+        runtime_seconds=round(probe.now - started, 1) if started and alive else None,
+        user_activity_time=moment(times.get("user")), agent_activity_time=moment(times.get("agent")),
+        idle_seconds=round(max(probe.now - active, 0.0), 1) if active and status.state != "RUNNING" else 0.0 if alive else None,
+        state=status.state, state_reason=status.reason, state_detail=status.detail,
+        state_since=moment(status.since), state_source=status.source,
+        labels=record.labels, plugin={record.kind: record.plugin} if record.plugin else {}, host=host_row(host),
+    )  # fmt: skip
+
+
+def moment(seconds: float | None) -> datetime | None:
+    return datetime.fromtimestamp(seconds, UTC) if seconds else None
+
+
