@@ -1,0 +1,86 @@
+"""Commands: Invoke tasks that take an options model, the same from mng, inv, fab and Python."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, overload
+
+from invoke.context import Context
+from invoke.exceptions import Exit
+from invoke.tasks import Task
+
+from mng import output, settings
+from mng.cli.options import Option, Options
+from mng.errors import MngError, UsageError
+
+
+class Command(Task[Any]):
+    """A task `def body(c, o: Model)`. A parser passes every field, a Python caller only some."""
+
+    def __init__(self, body: Callable[..., Any], shows: type | None = None, **kwargs: Any) -> None:
+        annotation = list(body.__annotations__.values())[1]
+        named = isinstance(annotation, str)
+        self.model: type[Options] = body.__globals__[annotation] if named else annotation
+        self.shows = shows
+        kwargs.setdefault("name", body.__name__.strip("_").replace("_", "-"))
+        self.path: str = kwargs["name"]  # with its group: `snapshot create`
+        super().__init__(body, positional=(), **kwargs)
+
+    def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Any]:
+        return [Option(name, info) for name, info in self.model.model_fields.items()]
+
+    def __call__(self, c: Context, o: Options | None = None, /, **given: Any) -> Any:
+        """`create(c, CreateOptions(…))`, `create(c, name="x")`, or (every field given) from a command line."""
+        typed = o is None and given.keys() >= self.model.model_fields.keys()
+        if o is None:
+            o = self.model.given(given)
+        o = o.over(settings.load(getattr(o, "context", None)), self.path)
+        return self.from_line(c, o) if typed else super().__call__(c, o)
+
+    def from_line(self, c: Context, o: Any) -> Any:
+        """Set output up, run, show what comes back, log it all; KeyboardInterrupt ends as 130."""
+        output.begin(o.shape, quiet=o.quiet, verbose=o.verbose, shows=self.shows)
+        log = {key: getattr(o, key) for key in ("log_file", "log_commands", "log_command_output", "log_env_vars")}
+        output.log_to(o.settings.user_dir, **log)
+        began, code, wrong = time.monotonic(), 1, "failed"
+        try:
+            result = super().__call__(c, o)
+            output.show(result)
+            code, wrong = int(getattr(result, "exit_code", 0) or 0), ""
+        except KeyboardInterrupt:
+            code, wrong = 130, "interrupted"
+            raise Exit("mng: interrupted", code=130) from None
+        except MngError as error:
+            code, wrong = error.code, error.what
+            raise
+        except Exit as error:
+            code, wrong = error.code, str(error.message or "")
+            raise
+        except Exception as error:
+            wrong = f"{type(error).__name__}: {error}"
+            raise
+        finally:
+            output.log_end(self.path, o.argv(), code, time.monotonic() - began, wrong)
+        if code:
+            raise Exit(code=code)
+        return result
+
+
+@overload
+def command(body: Callable[..., Any], /) -> Command: ...
+@overload
+def command(**kwargs: Any) -> Callable[[Callable[..., Any]], Command]: ...
+def command(body: Callable[..., Any] | None = None, /, **kwargs: Any) -> Any:
+    """`@command` makes a task of a function; `shows=RowClass` lets a template be checked before the work is done."""
+    if body is not None:
+        return Command(body)
+    return lambda body: Command(body, **kwargs)
+
+
+def one_of(**flags: object) -> None:
+    """`one_of(agents=o.agents, all=o.all_)`: exactly one of them must be on, whichever way."""
+    on = [name for name, value in flags.items() if value]
+    names = ["--" + name.strip("_").replace("_", "-") for name in flags]
+    if len(on) != 1:
+        raise UsageError(f"{'one' if not on else 'only one'} of {', '.join(names)} is needed")

@@ -1,0 +1,75 @@
+"""A table of contents: the commands by name, each loaded only when it is used. Imports neither Invoke nor pydantic."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from invoke.collection import Collection
+
+    from mng.cli.command import Command
+
+
+class Entry(NamedTuple):
+    """A line of the contents. The name or an alias may be two words: `snapshot create`."""
+
+    summary: str
+    group: str
+    aliases: tuple[str, ...] = ()
+
+
+class Contents:
+    """`entries` by name; `later` are words kept free for commands that this version does not have."""
+
+    def __init__(self, package: str, entries: Mapping[str, Entry], default: str, later: Iterable[str] = ()) -> None:
+        self.package, self.entries, self.default, self.later = package, entries, default, frozenset(later)
+        self.spellings = {
+            tuple(spelling.split()): name for name, entry in entries.items() for spelling in (name, *entry.aliases)
+        }
+
+    def find(self, words: Sequence[str]) -> tuple[str, int]:
+        """The command that the line begins with, and how many words name it; ("", 0) for none."""
+        for many in (2, 1):
+            spelled = tuple(words[:many])
+            if len(spelled) == many and spelled in self.spellings:
+                return self.spellings[spelled], many
+            if many == 1 and spelled and "." in spelled[0] and tuple(spelled[0].split(".")) in self.spellings:
+                return self.spellings[tuple(spelled[0].split("."))], 1
+        return "", 0
+
+    def below(self, word: str) -> list[str]:
+        """The commands of the group that the word names."""
+        return [name for name in self.entries if name.startswith(f"{word} ")]
+
+    def load(self, name: str) -> Command:
+        """The command of that name, its module imported now."""
+        from mng.cli.command import Command
+
+        first, *rest = name.replace("-", "_").split()
+        module = import_module(f"{self.package}.{first}")
+        last = (rest or [first])[-1].replace("_", "-")
+        command = next((v for v in vars(module).values() if isinstance(v, Command) and v.name == last), None)
+        if command is None:
+            raise ImportError(f"{module.__name__} has no command {last!r}")
+        command.path = name
+        command.aliases = [alias for alias in self.entries[name].aliases if " " not in alias]
+        command.is_default = name == self.default
+        return command
+
+    def collection(self, *names: str) -> Collection:
+        """The commands (all without names) as Invoke has them: for tasks.py, or for the one at hand."""
+        from invoke.collection import Collection
+
+        top = Collection()
+        groups: dict[str, Collection] = {}
+        for name in names or self.entries:
+            group = name.rpartition(" ")[0]
+            if group:
+                groups.setdefault(group, Collection(group)).add_task(self.load(name))
+            else:
+                top.add_task(self.load(name))
+        for below in groups.values():
+            top.add_collection(below)
+        return top

@@ -1,0 +1,170 @@
+"""Invoke's program with a default command, grouped help, and the tasks.py of the user's project."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from invoke.collection import Collection
+from invoke.exceptions import Exit, ParseError, UnexpectedExit
+from invoke.loader import FilesystemLoader
+from invoke.parser import Parser, ParseResult
+from invoke.parser.argument import Argument
+from invoke.parser.context import ParserContext
+from invoke.program import Program
+
+from mng import output
+from mng.cli import project
+from mng.cli.contents import Contents
+from mng.errors import UsageError
+
+
+class Mng(Program):
+    """Config, Executor, Loader and Context are Invoke's; what a line means, and how it ends, is ours."""
+
+    def __init__(self, contents: Contents, version: str) -> None:
+        super().__init__(name="mng", binary="mng", version=version, namespace=Collection())
+        self.contents = contents
+
+    def run(self, argv: list[str] | None = None, exit: bool = True) -> None:
+        """Every way to end: a line on stderr at most and its code; a traceback only for a bug."""
+        code = 0
+        try:
+            self.normalize_argv(argv)
+            if self.parse(self.argv[1:]):
+                self.execute()
+        except UnexpectedExit as error:  # of a command in the project's own tasks
+            output.error(str(error).rstrip() if error.result.hide else "")
+            code = error.result.exited
+        except ParseError as error:  # the line of a project's task
+            output.error(f"mng: {error}")
+            code = 2
+        except Exit as error:
+            output.error(str(error.message or ""))
+            code = error.code
+        except KeyboardInterrupt:
+            output.error("mng: interrupted")
+            code = 130
+        except Exception:
+            output.crash()
+            code = 1
+        if exit:
+            sys.exit(code)
+
+    def core_args(self) -> list[Argument]:
+        """None of Invoke's own: `--dry` or `--echo` would be taken for one of the command's."""
+        return []
+
+    def parse(self, words: list[str]) -> bool:
+        """Set the one task to run; False if the line is answered already (help)."""
+        self.create_config()
+        words = self.with_command(words)
+        if words[0] in ("-h", "--help", "--version"):
+            (self.print_version if words[0] == "--version" else self.print_help)()
+            return False
+        name, many = self.contents.find(words)
+        self.core = ParseResult([ParserContext()])
+        if not name:
+            return self.parse_theirs(words)
+        from mng.cli import parser
+
+        self.collection = self.contents.collection(name)
+        task = self.contents.load(name)
+        context = parser.parse(name.replace(" ", "."), task.get_arguments(), words[many:])
+        if context is None:
+            self.print_task_help(name)
+            return False
+        self.tasks = ParseResult([context])
+        return True
+
+    def parse_theirs(self, words: list[str]) -> bool:
+        """A task of the project's tasks.py, by Invoke's own rules; its code runs from here on."""
+        keep = sys.dont_write_bytecode
+        module, folder = FilesystemLoader(config=self.config).load("tasks")
+        sys.dont_write_bytecode = keep
+        self.config.set_project_location(folder)
+        self.config.load_project()
+        self.collection = Collection.from_module(module, auto_dash_names=self.config.tasks.auto_dash_names)
+        if "--help" in words or "-h" in words:
+            self.parser = Parser(self.collection.to_contexts())
+            super().print_task_help(words[0])
+            return False
+        self.tasks = Parser(self.collection.to_contexts(), initial=ParserContext()).parse_argv(words)
+        self.tasks.pop(0)  # Invoke's own options: none
+        return True
+
+    def with_command(self, words: list[str]) -> list[str]:
+        """The line with the command first: common options before it go behind it; none named means the default one."""
+        many = leading(words)
+        before, words = words[:many], words[many:]
+        word = words[0] if words else ""
+        _, length = self.contents.find(words)
+        if length:
+            return [*words[:length], *before, *words[length:]]
+        if word in ("-h", "--help", "--version"):
+            return words
+        if word and not word.startswith("-"):
+            if word in (theirs := project.tasks(Path.cwd())):
+                return [*words[:1], *before, *words[1:]]
+            self.refuse(words, list(theirs))
+        return [*self.default(), *before, *words]
+
+    def default(self) -> list[str]:
+        """The command of a line that names none: `[commands.mng] default_subcommand`, else create."""
+        from mng import settings
+
+        chosen = settings.load()
+        word = str(chosen.commands.get("mng", {}).get("default_subcommand", self.contents.default))
+        name, _ = self.contents.find(word.split())
+        if not name:
+            at = chosen.where("commands", "mng", "default_subcommand")
+            raise UsageError(f"{at}: no command {word!r}", settings.did_you_mean(word, self.contents.entries))
+        return name.split()
+
+    def refuse(self, words: Sequence[str], theirs: list[str]) -> None:
+        """UsageError if the first word, taken for the name of a new agent, would be a mishap."""
+        word, create = words[0], f"an agent of that name: mng {self.contents.default} {words[0]}"
+        if below := self.contents.below(word):
+            raise UsageError(f"which {word} command?", "there are: " + ", ".join(below))
+        if word in self.contents.later:
+            raise UsageError(f"{word}: not in this version of mng", create)
+        if len(words) == 1 or words[1].startswith("-"):
+            from difflib import get_close_matches
+
+            names = [" ".join(spelling) for spelling in self.contents.spellings] + theirs
+            if close := get_close_matches(word, [name for name in names if len(name) > 2], n=1, cutoff=0.8):
+                raise UsageError(f"no command {word!r}", f"did you mean {close[0]}? ({create})")
+
+    def print_help(self) -> None:
+        from mng.cli import help
+
+        output.document(*help.top(self.contents, project.tasks(Path.cwd())))
+
+    def print_task_help(self, name: str) -> None:
+        from mng.cli import help
+
+        output.document(*help.command(self.contents.load(name)))
+
+    def print_version(self) -> None:
+        output.show(f"mng {self.version}")
+
+
+def leading(words: Sequence[str]) -> int:
+    """How many words at the start are options that every command has, with their values."""
+    if not words or not words[0].startswith("-") or words[0] in ("-h", "--help", "--version"):
+        return 0
+    from mng.cli.options import CommonOptions, Option
+
+    options = [Option(name, info) for name, info in CommonOptions.model_fields.items()]
+    takes = {flag: option.takes_value for option in options for flag in option.flags}
+    takes |= {flag: False for option in options for flag in option.off}
+    many = 0
+    while many < len(words):
+        flag, equals, _ = words[many].partition("=")
+        if flag not in takes:
+            cluster = [f"-{letter}" for letter in flag[1:]] if not flag.startswith("--") else []
+            if not cluster or not all(takes.get(letter) is False for letter in cluster):
+                break
+        many += 2 if takes.get(flag) and not equals else 1
+    return min(many, len(words))

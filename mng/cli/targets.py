@@ -1,0 +1,19 @@
+"""Which agents a command acts on: the options that all such commands share."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from mng.cli.options import Options, option
+
+
+class TargetOptions(Options):
+    """Which agents"""
+
+    agents: list[str] = option([], "--agent", place="words", help="names or ids, NAME@HOST; - reads them from stdin")
+    all_: bool = option(False, "-a", help="all agents")
+    include: list[str] = option([], help="those for which the CEL expression is true")
+    exclude: list[str] = option([], help="not those for which the CEL expression is true")
+    stdin: bool = option(False, help="read names or ids from stdin, one a line")
+    host: str | None = option(None, help="those on hosts of this pattern")
+    on_error: Literal["continue", "abort"] = option("continue", help="after a failure, go on with the others or not")

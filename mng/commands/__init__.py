@@ -1,0 +1,53 @@
+"""The table of contents. `from mng.commands import create` gives the task itself, importing only its own module."""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+from typing import Any
+
+from mng.cli.contents import Contents, Entry
+
+AGENTS = "For managing agents"
+DATA = "For moving data in and out"
+MAINTENANCE = "For maintenance"
+OURSELVES = "For managing mng itself"
+
+LATER = """ask capture cfg clean cleanup clone config diff doctor fan-out label lim limit merge migrate observe open
+pair plug plugin prov provision pull push schedule snap snapshot transcript wait"""
+
+contents = Contents(
+    "mng.commands",
+    {
+        "create": Entry("Create and run an agent", AGENTS, ("c",)),
+        "destroy": Entry("Destroy agents, after saving work that exists nowhere else", AGENTS, ("rm",)),
+        "connect": Entry("Attach to an agent", AGENTS, ("conn",)),
+        "list": Entry("List agents", AGENTS, ("ls",)),
+        "stop": Entry("Stop agents", AGENTS, ("s",)),
+        "start": Entry("Start stopped agents", AGENTS),
+        "exec": Entry("Run a shell command where agents work", AGENTS, ("x",)),
+        "rename": Entry("Rename an agent", AGENTS, ("mv",)),
+        "message": Entry("Send a message to agents", DATA, ("msg",)),
+        "logs": Entry("Show the logs of an agent", MAINTENANCE),
+        "gc": Entry("Remove what nothing refers to any more", MAINTENANCE),
+    },
+    default="create",
+    later=LATER.split(),
+)
+
+
+class Package(ModuleType):
+    """Python binds a submodule to its package under its own name: here that name means the task in it."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        is_module = isinstance(value, ModuleType) and name.replace("_", "-") in contents.entries
+        super().__setattr__(name, contents.load(name.replace("_", "-")) if is_module else value)
+
+
+sys.modules[__name__].__class__ = Package
+
+
+def __getattr__(name: str) -> Any:
+    if name.replace("_", "-") in contents.entries:
+        return contents.load(name.replace("_", "-"))
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

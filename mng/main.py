@@ -1,0 +1,87 @@
+"""The `mng` script: what needs no command is answered at once, all else by the program."""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+from typing import Any
+
+VERSION = "0.1.0"
+
+
+def main() -> None:
+    """Run this process's command line and exit."""
+    words = sys.argv[1:]
+    try:
+        if not answered(words):
+            quick_imports()
+            from mng.cli.program import Mng
+            from mng.commands import contents
+
+            Mng(contents, VERSION).run(["mng", *([*words[1:], "--help"] if words[:1] == ["help"] else words)])
+    except KeyboardInterrupt:
+        from mng import output
+
+        output.error("mng: interrupted")
+        sys.exit(130)
+
+
+def answered(words: list[str]) -> bool:
+    """--help, --version and --completion, without Invoke and pydantic."""
+    from mng import output
+
+    if words in (["--version"], ["-V"]):
+        output.show(f"mng {VERSION}")
+    elif words in (["--help"], ["-h"], ["help"]):
+        from pathlib import Path
+
+        from mng.cli import help, project
+        from mng.commands import contents
+
+        output.document(*help.top(contents, project.tasks(Path.cwd())))
+    else:
+        return False
+    return True
+
+
+def quick_imports() -> None:
+    """Import Invoke and pydantic without what mng never uses of them: a third of its start-up.
+
+    Invoke's MockContext needs unittest.mock (which needs asyncio), its YAML files a parser: both load when first used.
+    pydantic would look through all installed packages for plugins.
+    """
+    from importlib.machinery import PathFinder
+    from importlib.util import LazyLoader
+
+    class LazyYaml:
+        @staticmethod
+        def find_spec(name: str, path: Any = None, target: Any = None) -> Any:
+            spec = PathFinder.find_spec(name, path) if name == "invoke.vendor.yaml" else None
+            if spec and spec.loader:
+                spec.loader = LazyLoader(spec.loader)
+            return spec
+
+    if "invoke" in sys.modules or "pydantic" in sys.modules:
+        return
+    mock = ModuleType("unittest.mock")
+    mock.__dict__["Mock"] = real_mock
+    plugins = ModuleType("pydantic.plugin._loader")
+    plugins.__dict__["get_plugins"] = tuple
+    sys.modules[plugins.__name__] = plugins
+    sys.modules[mock.__name__] = mock
+    sys.meta_path.insert(0, LazyYaml)
+    try:
+        import invoke  # noqa: F401
+    finally:
+        sys.meta_path.remove(LazyYaml)
+        del sys.modules[mock.__name__]
+
+
+def real_mock(*args: Any, **kwargs: Any) -> Any:
+    from unittest.mock import Mock
+
+    return Mock(*args, **kwargs)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,345 @@
+"""The only place that prints: results on stdout and nothing else there, all else on stderr. Also keeps the log."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from mng.log import Log
+    from mng.rows import Row, Template
+
+Sections = Sequence[tuple[str, Sequence[tuple[str, str]]]]  # headings, each with pairs of columns
+
+
+@dataclass
+class Now:
+    """How this process prints; set by `begin`."""
+
+    shape: str = "human"  # or json, jsonl, template
+    quiet: bool = False
+    verbose: int = 0
+    template: Template | None = None
+    log: Log | None = None
+    progress: bool = False  # a progress line stands on the terminal
+
+
+now = Now()
+
+
+def begin(shape: str = "human", quiet: bool = False, verbose: int = 0, shows: type | None = None) -> None:
+    """Before a command runs; UsageError for a template with fields that `shows` lacks."""
+    global now
+    now = Now(shape, quiet, verbose)
+    if shape not in ("human", "json", "jsonl"):
+        from mng.errors import UsageError
+        from mng.rows import Template
+        from mng.settings import did_you_mean
+
+        if "{" not in shape:
+            hint = did_you_mean(shape, ("human", "json", "jsonl"))
+            raise UsageError(f"--format: {shape!r} is neither human, json, jsonl nor a template", hint)
+        now.shape, now.template = "template", Template(shape)
+        if shows:
+            now.template.check(shows)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+# ── results ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def show(value: Any) -> None:
+    """A result: text, a Row, Results, or rows as they come (an iterator: jsonl and templates print each at once)."""
+    if value is None:
+        return
+    if isinstance(value, Iterator):
+        if now.shape in ("jsonl", "template"):
+            for row in value:
+                show(row)
+            return
+        value = list(value)
+    rows = value if isinstance(value, list) else [value]
+    if now.shape == "json":
+        write(json_of(value, indent=1 if stdout_is_terminal() else None) + "\n")
+    elif now.shape == "jsonl":
+        write("".join(json_of(row) + "\n" for row in rows))
+    elif now.template and not isinstance(value, str):
+        for row in rows:
+            now.template.check(type(row))
+        write("".join(now.template.fill(row) + "\n" for row in rows))
+    elif isinstance(value, list):
+        table(value)
+        note(getattr(value, "footer", ""))
+    else:
+        write(text_of(value).rstrip("\n") + "\n")
+
+
+def json_of(value: Any, indent: int | None = None) -> str:
+    import json
+
+    from mng.rows import plain
+
+    return json.dumps(plain(value), indent=indent, ensure_ascii=False)
+
+
+def text_of(row: Any) -> str:
+    if not hasattr(row, "human"):
+        return str(row)
+    text = row.human()
+    if text is not None:
+        return str(text)
+    from mng.rows import cell, value_at
+
+    pairs = [(header, clean(cell(value_at(row, path)))) for header, path in row.headers().items()]
+    return aligned([pair for pair in pairs if pair[1]])
+
+
+def table(rows: Sequence[Row]) -> None:
+    """Aligned columns; with rich on a terminal, cut to its width."""
+    if not rows:
+        return
+    if not hasattr(rows[0], "headers"):
+        write("".join(f"{row}\n" for row in rows))
+        return
+    from mng.rows import cell, value_at
+
+    headers = rows[0].headers()
+    cells = [[clean(cell(value_at(row, path))) for path in headers.values()] for row in rows]
+    if not fancy(sys.stdout):
+        write(aligned([list(headers), *cells]) + "\n")
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for number, header in enumerate(headers):
+        grid.add_column(header, no_wrap=True, min_width=min(len(header), 12) if number else None)
+    for line in cells:
+        grid.add_row(*(Text(text) for text in line))
+    Console(file=sys.stdout, highlight=False).print(grid)
+
+
+def aligned(lines: Sequence[Sequence[str]]) -> str:
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)] if lines else []
+    return "\n".join("   ".join(t.ljust(w) for t, w in zip(line, widths, strict=True)).rstrip() for line in lines)
+
+
+def clean(text: str) -> str:
+    """Without control characters: what a host says must not steer the terminal."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def write(text: str) -> None:
+    """Results as they are; a reader that went away ends the program quietly, as SIGPIPE would."""
+    passed(sys.stdout, text)
+
+
+def raw(data: bytes, error: bool = False) -> None:
+    """What a command on a host prints, byte for byte."""
+    stream = sys.stderr if error else sys.stdout
+    clear()
+    if stream is not None:
+        stream.flush()
+        passed(stream.buffer if hasattr(stream, "buffer") else stream, data)
+
+
+def passed(stream: Any, data: Any) -> None:
+    if stream is None:  # closed before we began
+        return
+    if stream is sys.stdout:
+        clear()
+    try:
+        stream.write(data)
+        stream.flush()
+    except OSError as error:
+        from invoke.exceptions import Exit
+
+        from mng.errors import MngError
+
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # or Python complains once more at its end
+        if isinstance(error, BrokenPipeError):
+            raise Exit(code=141) from None
+        raise MngError(f"cannot write the output: {error.strerror}") from None
+
+
+def document(title: str, text: str, sections: Sections) -> None:
+    """Help: a headline, prose, then two columns under headings."""
+    if not fancy(sys.stdout):
+        write(plain_document(title, text, sections))
+        return
+    from rich.console import Console
+    from rich.padding import Padding
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(file=sys.stdout, highlight=False)
+    console.print(Text(title, "bold"), Text(f"\n{text}" if text else ""), sep="\n")
+    for heading, rows in sections:
+        grid = Table.grid(padding=(0, 2))
+        grid.add_column(max_width=max(console.width * 2 // 5, 16))
+        for left, right in rows:
+            grid.add_row(Text(left, "cyan"), Text(right))
+        console.print("", Text(heading, "bold"), Padding(grid, (0, 2)), sep="\n")
+
+
+def plain_document(title: str, text: str, sections: Sections, width: int = 0) -> str:
+    import shutil
+    import textwrap
+
+    width = max(width or shutil.get_terminal_size((100, 24)).columns, 30)
+    column = min(max((len(left) for _, rows in sections for left, _ in rows), default=0), width * 2 // 5) + 2
+    lines = [title, *(["", text] if text else [])]
+    for heading, rows in sections:
+        lines += ["", heading]
+        for left, right in rows:
+            beside = textwrap.wrap(right, width - column - 2) or [""]
+            if len(left) > column - 2:
+                lines.append(f"  {left}")
+            else:
+                lines.append(f"  {left:{column}}{beside.pop(0)}".rstrip())
+            lines += [f"  {'':{column}}{line}".rstrip() for line in beside if line]
+    return "\n".join(lines) + "\n"
+
+
+# ── all else ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def note(text: str) -> None:
+    """What was done, for people; not with -q."""
+    if text and not now.quiet:
+        say(text)
+
+
+def warn(text: str) -> None:
+    note(f"mng: warning: {text}")
+
+
+def detail(text: str, level: int = 1) -> None:
+    """With -v (level 2: -vv)."""
+    if now.verbose >= level:
+        note(text)
+
+
+def progress(text: str) -> None:
+    """What is waited for: on a terminal a line that the next one replaces; lines with -v; else nothing."""
+    if now.verbose or not fancy(sys.stderr):
+        detail(text)
+    elif not now.quiet:
+        clear()
+        sys.stderr.write(text[: width_of(sys.stderr) - 1])
+        sys.stderr.flush()
+        now.progress = True
+
+
+def clear() -> None:
+    """Take the progress line away."""
+    if now.progress and sys.stderr is not None:
+        sys.stderr.write("\r\x1b[K")
+        sys.stderr.flush()
+        now.progress = False
+
+
+def error(text: str) -> None:
+    if text:
+        say(text)
+
+
+def say(text: str) -> None:
+    if sys.stderr is None:
+        return
+    clear()
+    try:
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()
+    except OSError:
+        sys.stderr = None
+
+
+def confirm(question: str) -> bool | None:
+    """Yes or no on the terminal; None if there is nobody to ask."""
+    if not interactive():
+        return None
+    clear()
+    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def interactive() -> bool:
+    """Whether a person can answer."""
+    return bool(sys.stdin and sys.stderr and sys.stdin.isatty() and sys.stderr.isatty())
+
+
+def stdout_is_terminal() -> bool:
+    return bool(sys.stdout and sys.stdout.isatty())
+
+
+def fancy(stream: TextIO | None) -> bool:
+    """Whether colour and cursor movements are wanted there."""
+    return bool(
+        stream and stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM", "dumb") != "dumb"
+    )
+
+
+def width_of(stream: TextIO) -> int:
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or 80
+    except (OSError, ValueError):
+        return 80
+
+
+def crash() -> None:
+    """The traceback of a bug, and where to read on."""
+    import traceback
+
+    text = traceback.format_exc()
+    error(text.rstrip())
+    if now.log:
+        error(f"mng: this is a bug in mng; the log: {now.log.file}")
+        logged(traceback=text)
+
+
+# ── the log ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def log_to(
+    folder: Path, log_file: str | None, log_commands: bool, log_command_output: bool, log_env_vars: bool
+) -> None:
+    """Where the log goes from now on: the file, else logs/ in the user's folder."""
+    from mng import log
+
+    file = Path(log_file).expanduser() if log_file else folder / "logs" / "mng.jsonl"
+    now.log = log.Log(file.absolute(), log_commands, log_command_output)
+    if log_env_vars:
+        logged(environment=log.environment())
+
+
+def log_end(command: str, argv: list[str], code: int, seconds: float, wrong: str) -> None:
+    """The line of a command that ended."""
+    logged(command=command, argv=argv, exit_code=code, seconds=round(seconds, 3), **({"error": wrong} if wrong else {}))
+
+
+def ran(shown: str, seconds: float, code: int = 0, printed: bytes = b"") -> None:
+    """A command ran on a host: on stderr with -vv, in the log with --log-commands."""
+    detail(f"$ {shown}  ({seconds:.3f} s{f', exit code {code}' if code else ''})", 2)
+    if now.log and now.log.commands:
+        output = {"output": printed.decode(errors="replace")} if now.log.printed and printed else {}
+        logged(ran=shown, seconds=round(seconds, 4), exit_code=code, **output)
+
+
+def logged(**entry: object) -> None:
+    """Into the log; where it can't be written, that is said once and nothing else is lost."""
+    if now.log is None:
+        return
+    try:
+        now.log.write(**entry)
+    except OSError as wrong:
+        warn(f"cannot write the log {now.log.file}: {wrong.strerror}")
+        now.log = None

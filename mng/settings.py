@@ -1,0 +1,200 @@
+"""Settings in their layers: defaults < user < project < local < environment; merged key by key."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
+
+from mng.errors import UsageError
+
+
+class AgentTypeSettings(BaseModel):
+    """`[agent_types.NAME]`: a type of one's own, or changes to one of ours."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+
+    parent_type: str = ""
+    cli_args: list[str] = Field(default_factory=list)
+    command: str = ""
+    env: dict[str, str] = Field(default_factory=dict)
+
+
+class Source(NamedTuple):
+    """A settings file that was read."""
+
+    file: Path
+    text: str
+    data: dict[str, Any]
+
+
+class Settings(BaseModel):
+    """What holds for this user in this folder."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+
+    prefix: str = ""
+    host_dir: Path = Path()
+    commands: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    create_templates: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    agent_types: dict[str, AgentTypeSettings] = Field(default_factory=dict)
+    providers: dict[str, dict[str, Any]] = Field(default_factory=dict)
+
+    _sources: list[Source] = PrivateAttr(default_factory=list)
+
+    @property
+    def user_dir(self) -> Path:
+        return user_dir()
+
+    def where(self, *path: str) -> str:
+        """`FILE:LINE: a.b.c`, of the last file that says it."""
+        for source in reversed(self._sources):
+            if has(source.data, path):
+                return f"{source.file}:{line_of(source.text, path)}: {'.'.join(path)}"
+        return ".".join(path)
+
+
+def root_name() -> str:
+    """MNG_ROOT_NAME sets a whole instance apart: `~/.NAME`, sessions `NAME-`, projects' `.NAME/`."""
+    return os.environ.get("MNG_ROOT_NAME") or "mng"
+
+
+def user_dir() -> Path:
+    return Path.home() / f".{root_name()}"
+
+
+def load(context: str | Path | None = None) -> Settings:
+    """The settings for work from `context` (this folder without it); UsageError names file, line and key."""
+    sources = [source for file in files(Path(context or Path.cwd())) if (source := read(file))]
+    data: dict[str, Any] = {}
+    for source in sources:
+        merge(data, source.data)
+    for name, key in (("MNG_PREFIX", "prefix"), ("MNG_HOST_DIR", "host_dir")):
+        if os.environ.get(name):
+            data[key] = os.environ[name]
+    settings = checked(data, sources) if data else Settings.model_construct()
+    folder = settings.host_dir.expanduser() if "host_dir" in data else user_dir()
+    prefix = settings.prefix if "prefix" in data else f"{root_name()}-"
+    if not re.fullmatch(r"[A-Za-z0-9_-]*", prefix):
+        raise UsageError(
+            f"prefix {prefix!r}: letters, digits, - and _ only, since it begins the names of tmux sessions"
+        )
+    done = settings.model_copy(update={"host_dir": folder.absolute(), "prefix": prefix})
+    done._sources = sources
+    return done
+
+
+def checked(data: dict[str, Any], sources: list[Source]) -> Settings:
+    try:
+        return Settings.model_validate(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+    path = [str(part) for part in first["loc"]]
+    plain = Settings.model_construct()
+    plain._sources = sources
+    at = plain.where(*path)
+    if first["type"] == "extra_forbidden":
+        known = Settings.model_fields if len(path) == 1 else AgentTypeSettings.model_fields
+        raise UsageError(f"{at}: no such setting", did_you_mean(path[-1], known))
+    raise UsageError(f"{at}: {first['msg'][:1].lower()}{first['msg'][1:]}, not {first['input']!r}")
+
+
+def files(context: Path) -> list[Path]:
+    """The settings files that may exist, the weakest first."""
+    folder = project(context.absolute())
+    local = [folder / f".{root_name()}" / name for name in ("settings.toml", "settings.local.toml")] if folder else []
+    return [user_dir() / "profiles" / profile() / "settings.toml", *local]
+
+
+def profile() -> str:
+    """Whose settings: MNG_PROFILE, else the line in `~/.mng/profile`, else `default`."""
+    if name := os.environ.get("MNG_PROFILE"):
+        return name
+    try:
+        return (user_dir() / "profile").read_text().strip() or "default"
+    except OSError:
+        return "default"
+
+
+def project(context: Path) -> Path | None:
+    """The nearest folder with settings, up to the git root or below home; outside of both, only the folder itself."""
+    home, chain = Path.home(), []
+    for folder in (context, *context.parents):
+        if folder == home:
+            break
+        chain.append(folder)
+        if (folder / ".git").exists():
+            break
+    else:
+        chain = [context]
+    names = (f".{root_name()}/settings.toml", f".{root_name()}/settings.local.toml")
+    return next((folder for folder in chain for name in names if (folder / name).is_file()), None)
+
+
+def read(file: Path) -> Source | None:
+    try:
+        text = file.read_text()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{file}: cannot be read: {error}") from None
+    import tomllib
+
+    try:
+        return Source(file, text, tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        line = re.search(r"line (\d+)", str(error))
+        at = line[1] if line else text.count("\n") + 1
+        raise UsageError(f"{file}:{at}: {re.sub(r' [(]at .*', '', str(error))}") from None
+
+
+def merge(into: dict[str, Any], data: Mapping[str, Any]) -> None:
+    for key, value in data.items():
+        if isinstance(value, dict):
+            below = into.get(key)
+            into[key] = dict(below) if isinstance(below, dict) else {}
+            merge(into[key], value)
+        else:
+            into[key] = value
+
+
+def has(data: Any, path: Iterable[str]) -> bool:
+    for key in path:
+        if not isinstance(data, dict) or key not in data:
+            return False
+        data = data[key]
+    return True
+
+
+def line_of(text: str, path: tuple[str, ...]) -> int:
+    """The line of the key, else of the table that it is in, else 1."""
+    best = 1
+    table: tuple[str, ...] = ()
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := re.match(r"\s*\[+\s*([^]]+?)\s*\]", line):
+            table = keys(header[1])
+        elif key := re.match(r"\s*([^=#]+?)\s*=", line):
+            if path[: len(table) + len(keys(key[1]))] == (*table, *keys(key[1])):
+                return number
+            continue
+        if table and path[: len(table)] == table:
+            best = number
+    return best
+
+
+def keys(dotted: str) -> tuple[str, ...]:
+    return tuple(a or b or c for a, b, c in re.findall(r"\"([^\"]*)\"|'([^']*)'|([^\s.\"']+)", dotted))
+
+
+def did_you_mean(word: str, words: Iterable[str]) -> str:
+    """A hint for an error: the near ones, else all if they are few."""
+    from mng.names import near
+
+    words = list(dict.fromkeys(w.replace("_", "-") if "-" in word else w for w in words))
+    if close := near(word, words):
+        return f"did you mean {close[0]}?"
+    return "there are: " + ", ".join(words) if 0 < len(words) <= 12 else ""
