@@ -1,6 +1,6 @@
 """Fixtures for all tests; `tests/bed/` has what they are made of."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -57,3 +57,9 @@ def real(request: pytest.FixtureRequest, world: World, model: ModelServer) -> st
     """Each of the real agents in turn; the value is its type."""
     agents.set_up(world, model, request.param)
     return str(request.param)
+
+
+@pytest.fixture
+def fake(world: World) -> Callable[..., agents.Fake]:
+    """`fake(swallow=0.2, …)` puts the hostile `claude` into `world`; without mischief it behaves."""
+    return lambda **mischief: agents.Fake(world, **mischief)

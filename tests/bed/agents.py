@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 from shutil import which
+from typing import Any
 
 from tests.bed.model_server import ModelServer
 from tests.bed.need import missing
@@ -92,6 +93,25 @@ def opencode(world: World, url: str) -> None:
             "permission": {"bash": {"*": "ask", "touch *": "allow"}},
         },
     )  # fmt: skip
+
+
+class Fake:
+    """`claude` in this world is tests/bed/hostile.py; `truth(event)` is what really happened to it."""
+
+    def __init__(self, world: World, **mischief: float) -> None:
+        self.file = world.root / "truth.jsonl"
+        program = Path(__file__).with_name("hostile.py")
+        world.tool("claude", f'#!/bin/sh\nexec {sys.executable} -I {program} "$@"\n')
+        world.env["HOSTILE"] = json.dumps({"seed": 1, **mischief, "truth": str(self.file)})
+        write(world.home / ".claude.json", {"hasCompletedOnboarding": True})
+
+    def truth(self, event: str) -> list[dict[str, Any]]:
+        lines = self.file.read_text().splitlines() if self.file.exists() else []
+        return [fact for line in lines if (fact := json.loads(line))["event"] == event]
+
+    def turns(self) -> list[str]:
+        """The messages that it took, in order."""
+        return [fact["text"] for fact in self.truth("turn")]
 
 
 def write(path: Path, content: object) -> None:

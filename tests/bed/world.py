@@ -168,7 +168,7 @@ class World:
             try:
                 if last := happened():
                     return last
-            except (AssertionError, LookupError, OSError, ValueError) as error:
+            except (AssertionError, LookupError, OSError, StopIteration, ValueError) as error:
                 last = error
             if time.monotonic() > until:
                 raise AssertionError(f"not within {seconds} s: {what or 'what was waited for'}; last: {last!r}")
