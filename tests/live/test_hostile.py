@@ -68,12 +68,15 @@ def test_without_mischief_it_is_a_claude(driven: Callable[..., Driven]) -> None:
     claude.paste("two\tlines\r\nof it  ")
     claude.keys("Enter")
     claude.world.wait(lambda: len(claude.fake.turns()) == 2)
-    claude.paste("while busy")
+    claude.paste("TOOL and wait")
     claude.keys("Enter")
-    claude.world.wait(lambda: claude.fake.turns()[1:] == ["two    lines\nof it", "while busy"])
+    claude.until("waiting")
+    claude.keys("1")
+    claude.world.wait(lambda: claude.hooks().count("Stop") == 3)
+    assert claude.fake.turns()[1:] == ["two    lines\nof it", "TOOL and wait"]
+    said = [line["origin"]["kind"] for line in claude.transcript() if line["type"] == "user" and "origin" in line]
+    assert said == ["human"] * 3
     claude.until("idle")
-    said = [line.get("promptSource") for line in claude.transcript() if line["type"] == "user"]
-    assert said == ["typed", "typed", "queued"]
     claude.paste("/exit")
     claude.keys("Enter")
     claude.world.wait(lambda: claude.hooks()[-1] == "SessionEnd")
