@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from mng.log import Log
-    from mng.rows import Row, Template
+    from mng.rows import Results as Results
+    from mng.rows import Row as Row
+    from mng.rows import Template
 
 Sections = Sequence[tuple[str, Sequence[tuple[str, str]]]]  # headings, each with pairs of columns
 
@@ -51,6 +53,15 @@ def begin(shape: str = "human", quiet: bool = False, verbose: int = 0, shows: ty
             stream.reconfigure(errors="backslashreplace")
 
 
+def __getattr__(name: str) -> Any:
+    """`from mng.output import Row, Results`, without pydantic for those who only print."""
+    if name in ("Row", "Results"):
+        from mng import rows
+
+        return getattr(rows, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 # ── results ──────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -74,7 +85,8 @@ def show(value: Any) -> None:
             now.template.check(type(row))
         write("".join(now.template.fill(row) + "\n" for row in rows))
     elif isinstance(value, list):
-        table(value)
+        if not getattr(value, "streamed", False):
+            table(value)
         note(getattr(value, "footer", ""))
     else:
         write(text_of(value).rstrip("\n") + "\n")
@@ -148,6 +160,26 @@ def raw(data: bytes, error: bool = False) -> None:
     if stream is not None:
         stream.flush()
         passed(stream.buffer if hasattr(stream, "buffer") else stream, data)
+
+
+class Streamed:
+    """What a command on a host prints as it comes; with a name before each line where several print at once."""
+
+    def __init__(self, name: str = "") -> None:
+        self.mark = f"{name} | ".encode() if name else b""
+        self.rest = {"out": b"", "err": b""}
+
+    def __call__(self, stream: str, data: bytes) -> None:
+        if not self.mark:
+            raw(data, stream == "err")
+            return
+        *lines, self.rest[stream] = (self.rest[stream] + data).split(b"\n")
+        raw(b"".join(self.mark + line + b"\n" for line in lines), stream == "err")
+
+    def end(self) -> None:
+        for stream, rest in self.rest.items():
+            if rest:
+                raw(self.mark + rest + b"\n", stream == "err")
 
 
 def passed(stream: Any, data: Any) -> None:

@@ -103,7 +103,7 @@ def undo(agent: Agent, journal: Journal) -> None:
         take_back(agent, journal)
     except MngError as error:
         journal.release()
-        output.warn(f"{agent.name} could not be cleaned up: {error.what}", "mng gc tries again")
+        output.warn(f"{agent.name} could not be cleaned up: {error.what}; mng gc tries again")
 
 
 def take_back(agent: Agent, journal: Journal) -> None:

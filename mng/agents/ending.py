@@ -65,7 +65,7 @@ def remove(agent: Agent, journal: Journal, *, keep_work: bool = False, keep_logs
         journal.step("save")
         saved = None if journal.discard else save(host.runner, record.work, record.name, host.dir)
         if saved:
-            output.note(f"{record.name}: unsaved work is kept as {saved.ref}", saved.way_back)
+            output.note(f"{record.name}: unsaved work is kept as {saved.ref}\n     to get it back: {saved.way_back}")
         journal.step("work")
         unplace(host.runner, record.work)
     journal.step("state")

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from mng.agents.types import Status, type_of
 from mng.host import Host, Probe
-from mng.output import Row
+from mng.rows import Row
 from mng.records import AgentRecord
 
 

@@ -68,5 +68,5 @@ def attach(session: str) -> Cmd:
     return tmux("attach-session", "-t", f"={session}")
 
 
-def switch(session: str) -> Cmd:
-    return tmux("switch-client", "-t", f"={session}")
+def has_session(session: str) -> Cmd:
+    return tmux("has-session", "-t", f"={session}")

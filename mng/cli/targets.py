@@ -17,3 +17,8 @@ class TargetOptions(Options):
     stdin: bool = option(False, help="read names or ids from stdin, one a line")
     host: str | None = option(None, help="those on hosts of this pattern")
     on_error: Literal["continue", "abort"] = option("continue", help="after a failure, go on with the others or not")
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Host patterns to look on; none means everywhere."""
+        return (self.host,) if self.host else ()

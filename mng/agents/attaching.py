@@ -1,0 +1,32 @@
+"""Going to an agent's terminal: attach, or switch the tmux client that we are in."""
+
+from __future__ import annotations
+
+import os
+
+from mng.agents import tmux
+from mng.agents.agent import Agent
+from mng.errors import MngError, NotFound
+from mng.shell import Cmd, cmd, raw
+
+
+def go_to(agent: Agent, attach_command: str | None = None, connect_command: str | None = None) -> int:
+    """The exit code of what was attached with; the terminal is given to it until it ends."""
+    env = {"MNG_AGENT_NAME": agent.name, "MNG_SESSION_NAME": agent.session}
+    if connect_command:
+        return agent.host.runner.attach(raw(connect_command).env(**env))
+    if attach_command:
+        return agent.host.runner.attach(agent.within(raw(attach_command).env(**env)))
+    done = agent.host.runner.run(tmux.has_session(agent.session), check=False)
+    if done.code:
+        raise NotFound(f"{agent.name} has no tmux session", f"start it: mng start {agent.name}")
+    return agent.host.runner.attach(client_line(agent.session))
+
+
+def client_line(session: str) -> Cmd:
+    """Inside tmux a second client would be a screen in a screen: the one there is switches."""
+    if os.environ.get("TMUX"):
+        return cmd("tmux", "switch-client", "-t", f"={session}")
+    if not os.isatty(0) or not os.isatty(1):
+        raise MngError("connecting needs a terminal", "for its screen: mng logs NAME screen")
+    return tmux.attach(session)

@@ -1,0 +1,139 @@
+"""The agents that the target options choose, and work done to them side by side."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from mng.agents.agent import Agent
+from mng.agents.team import Team
+from mng.cli.targets import TargetOptions
+from mng.errors import MngError, NotFound, UsageError
+from mng.host import Host
+from mng.rows import Results, Row
+
+AT_ONCE = 16
+
+
+class Outcome(Row):
+    """What became of one agent."""
+
+    columns: ClassVar[dict[str, str]] = {"NAME": "name", "RESULT": "result", "DETAIL": "detail"}
+
+    name: str
+    host: str = ""
+    result: str
+    detail: str = ""
+    exit_code: int = 0
+
+    def human(self) -> str:
+        return f"{self.name}: {self.result}" + (f" ({self.detail})" if self.detail else "")
+
+
+def failed(name: str, error: MngError, host: str = "") -> Outcome:
+    detail = f"{error.what}; {error.hint}" if error.hint else error.what
+    return Outcome(name=name, host=host, result="failed", detail=detail, exit_code=error.exit_code)
+
+
+@dataclass
+class Chosen:
+    """The agents that a command acts on, and the words that named none."""
+
+    agents: list[Agent]
+    failures: list[Outcome] = field(default_factory=list)
+    abort: bool = False
+
+    @property
+    def alone(self) -> bool:
+        return len(self.agents) == 1 and not self.failures
+
+    def each(self, work: Callable[[Agent], Row]) -> Results[Row]:
+        """Every agent's row, in order. A single agent's error is the command's own; of several, each is told."""
+        if self.alone:
+            return Results([work(self.agents[0])])
+        broken = bool(self.failures)
+
+        def one(agent: Agent) -> Row:
+            nonlocal broken
+            if broken and self.abort:
+                return Outcome(name=agent.name, host=agent.host.name, result="skipped", exit_code=1)
+            try:
+                done = work(agent)
+            except MngError as error:
+                done = failed(agent.name, error, agent.host.name)
+            broken = broken or bool(getattr(done, "exit_code", 0))
+            return done
+
+        with ThreadPoolExecutor(1 if self.abort else AT_ONCE) as pool:
+            return counted([*self.failures, *pool.map(one, self.agents)])
+
+    def by_host(self, work: Callable[[Host, list[Agent]], Sequence[Row]]) -> Results[Row]:
+        """Work that takes all agents of a host in one go, the hosts side by side."""
+        hosts = {agent.host.id: agent.host for agent in self.agents}
+        groups = [(host, [agent for agent in self.agents if agent.host.id == id_]) for id_, host in hosts.items()]
+
+        def one(group: tuple[Host, list[Agent]]) -> Sequence[Row]:
+            host, agents = group
+            try:
+                return work(host, agents)
+            except MngError as error:
+                if self.alone:
+                    raise
+                return [failed(agent.name, error, host.name) for agent in agents]
+
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            return counted([*self.failures, *(row for rows in pool.map(one, groups) for row in rows)])
+
+
+def counted(rows: list[Row]) -> Results[Row]:
+    """With a last line that counts what became of them."""
+    kinds = [str(getattr(row, "result", "done")) for row in rows]
+    return Results(rows, ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds)) if len(rows) > 1 else "")
+
+
+def chosen(team: Team, o: TargetOptions, sessions: Iterable[str] = ()) -> Chosen:
+    """NotFound when nothing is meant or nothing matches: never a silent success."""
+    words = [*o.agents, *(session_name(team, session) for session in sessions)]
+    from_stdin = o.stdin or "-" in words
+    words = [word for word in words if word != "-"] + (lines() if from_stdin else [])
+    if not (words or o.all_ or o.include or from_stdin or o.host):
+        raise UsageError("which agents?", "name them, or give --all")
+    everyone = o.all_ or not (words or from_stdin)
+    agents, failures = (team.agents, {}) if everyone else named(team, words)
+    if o.include or o.exclude:
+        kept = {id(agent) for agent in team.filtered(o.include, o.exclude)}
+        agents = [agent for agent in agents if id(agent) in kept]
+    if len(failures) == 1 and not agents:
+        raise next(iter(failures.values()))
+    if not agents and not failures:
+        raise NotFound("no agent matches", "see: mng list")
+    unique = list({(agent.host.id, agent.record.id or agent.name): agent for agent in agents}.values())
+    return Chosen(unique, [failed(word, error) for word, error in failures.items()], o.on_error == "abort")
+
+
+def named(team: Team, words: Iterable[str]) -> tuple[list[Agent], dict[str, MngError]]:
+    """The agents, and the words that name none, each with what is wrong with it."""
+    agents: list[Agent] = []
+    errors: dict[str, MngError] = {}
+    for word in words:
+        try:
+            agents.append(team.named(word))
+        except MngError as error:
+            errors[word] = error
+    return agents, errors
+
+
+def session_name(team: Team, session: str) -> str:
+    prefix = team.inventory.settings.prefix
+    if not session.startswith(prefix):
+        raise NotFound(f"the session {session} is no agent's", f"agents' sessions begin with {prefix}")
+    return session.removeprefix(prefix)
+
+
+def lines() -> list[str]:
+    if sys.stdin is None:
+        raise UsageError("stdin is closed: no names to read")
+    return [line.strip() for line in sys.stdin if line.strip() and not line.startswith("#")]

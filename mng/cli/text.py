@@ -1,0 +1,69 @@
+"""Where a message comes from: an option, a file, standard input or $EDITOR."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from mng.errors import MngError, UsageError
+
+
+def given_message(message: str | None, file: str | None) -> str | None:
+    """From --message or --message-file; None when neither is given."""
+    return from_file(file) if file else message
+
+
+def from_file(path: str) -> str:
+    """Its whole content; `-` is standard input."""
+    try:
+        data = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+    except (OSError, AttributeError) as error:
+        raise UsageError(f"cannot read the message from {path}: {error}") from None
+    return decoded(data, path)
+
+
+def decoded(data: bytes, where: str) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise UsageError(f"the message from {where} is not UTF-8: {error.reason} at byte {error.start}") from None
+
+
+def composed(hint: str) -> str:
+    """What the user writes in $VISUAL or $EDITOR; lines that begin with # are left out at the end of the file only."""
+    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
+    with tempfile.TemporaryDirectory(prefix="mng-") as folder:
+        path = Path(folder) / "MESSAGE.md"
+        path.write_text(f"\n\n# {hint}\n# An empty message sends nothing.\n")
+        try:
+            code = subprocess.run([*shlex.split(editor), str(path)]).returncode
+        except OSError as error:
+            raise MngError(f"cannot run the editor {editor}: {error.strerror}", "set $EDITOR, or give the message with -m") from None
+        if code:
+            raise MngError(f"the editor {editor} ended with exit code {code}; nothing is sent")
+        lines = decoded(path.read_bytes(), "the editor").splitlines()
+    while lines and (lines[-1].startswith("# ") or not lines[-1].strip()):
+        lines.pop()
+    return "\n".join(lines).strip("\n")
+
+
+def on_terminal() -> bool:
+    """Whether somebody is there to answer: stdin and stdout are both a terminal."""
+    try:
+        return os.isatty(0) and os.isatty(1)
+    except OSError:
+        return False
+
+
+def piped_text() -> str | None:
+    """What is piped in; None when stdin is a terminal or closed."""
+    try:
+        if sys.stdin is None or os.isatty(0):
+            return None
+    except OSError:
+        return None
+    return from_file("-")

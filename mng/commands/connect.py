@@ -1,0 +1,54 @@
+"""mng connect"""
+
+from __future__ import annotations
+
+from invoke import Context
+
+from mng import output
+from mng.agents.agent import Agent
+from mng.agents.attaching import go_to
+from mng.agents.send import deliver
+from mng.agents.state import SHELLS
+from mng.agents.team import Team
+from mng.cli.command import command
+from mng.cli.options import CommonOptions, Duration, Options, option
+from mng.cli.text import given_message
+from mng.errors import Blocked, MngError, UsageError
+from mng.inventory.inventory import Inventory
+
+
+class ConnectOptions(Options):
+    """Connect"""
+
+    exclusive = (("message", "message_file"),)
+
+    agent: str | None = option(None, place="word", help="name or id (default: choose from a list)")
+    start: bool = option(True, help="start it first if it is stopped")
+    message: str | None = option(None, "-m", secret=True, help="send this first")
+    message_file: str | None = option(None, help="send the content of this file first (- for stdin)")
+    ready_timeout: Duration = option(10.0, help="how long it may take to be ready for the message")
+    attach_command: str | None = option(None, help="shell line to attach with")
+
+
+class Connect(ConnectOptions, CommonOptions):
+    """Connect"""
+
+
+@command
+def connect(c: Context, o: Connect) -> None:
+    """Attach to an agent's terminal
+
+    Without a name, a list to choose from: type to filter, Enter to go. Inside tmux the client switches.
+    """
+    team = Team.of(Inventory(o.settings)).with_hand_made()
+    agent = team.named(o.agent) if o.agent else picked(team)
+    message = given_message(o.message, o.message_file)
+    state = agent.status(team.probe(agent.host))
+    if o.start and agent.record.id and state.state in ("STOPPED", "DONE", "FAILED"):
+        output.progress(f"starting {agent.name}, which was {state.state}")
+        agent.start(resume=True)
+    if message:
+        receipt = deliver(agent, message, timeout=o.ready_timeout)
+        if receipt.outcome != "delivered":
+            output.warn(f"the message is {receipt.outcome}: {receipt.evidence}")
+    go_to(agent, o.attach_command)

@@ -1,0 +1,101 @@
+"""mng exec"""
+
+from __future__ import annotations
+
+import sys
+from typing import IO, ClassVar
+
+from invoke import Context
+
+from mng import output
+from mng.agents.agent import Agent
+from mng.agents.team import Team
+from mng.cli.command import command
+from mng.cli.options import CommonOptions, Duration, Options, option
+from mng.cli.chosen import Outcome, chosen
+from mng.cli.targets import TargetOptions
+from mng.errors import CommandFailed
+from mng.inventory.inventory import Inventory
+from mng.rows import Results, Row
+from mng.runner import Done
+from mng.shell import Cmd, raw
+
+
+class ExecOptions(Options):
+    """Exec"""
+
+    command: str = option(..., place="word", help="shell line to run")
+    cwd: str | None = option(None, help="folder to run in (default: the agent's work dir)")
+    timeout: Duration | None = option(None, help="end it, with all that it started, after this long")
+    start: bool = option(False, help="start the agent first if it is stopped")
+    dry_run: bool = option(False, help="say where it would run, run nothing")
+
+
+class Exec(TargetOptions, ExecOptions, CommonOptions):
+    """Exec"""
+
+
+class Ran(Row):
+    """How the line ended on one agent's host."""
+
+    columns: ClassVar[dict[str, str]] = {"NAME": "agent", "EXIT CODE": "exit_code"}
+
+    agent: str
+    host: str
+    stdout: str = ""
+    stderr: str = ""
+    success: bool
+    exit_code: int
+
+
+class Ended(Results[Row]):
+    """The exit code is the line's own for a single agent, else 5 if it failed anywhere."""
+
+    def __init__(self, rows: Results[Row], alone: bool, streamed: bool) -> None:
+        super().__init__(rows, rows.footer)
+        self.alone, self.streamed = alone, streamed
+
+    @property
+    def exit_code(self) -> int:
+        worst = super().exit_code
+        return worst if self.alone or not any(isinstance(row, Ran) and row.exit_code for row in self) else 5
+
+
+@command
+def exec(c: Context, o: Exec) -> Results[Row]:
+    """Run a shell command where agents work
+
+    In the agent's work dir, with its environment. Of a single agent, stdin, output and exit code are the command's own.
+    """
+    agents = chosen(Team.of(Inventory(o.settings), o.hosts).with_hand_made(), o)
+    if o.dry_run:
+        for agent in agents.agents:
+            output.note(f"would run on {agent.host.name} for {agent.name}: {o.command}")
+        return Results()
+    results = agents.each(lambda agent: ran(agent, o, agents.alone))
+    return Ended(results, agents.alone, streamed=o.shape == "human")
+
+
+def ran(agent: Agent, o: Exec, alone: bool) -> Ran:
+    """Its output goes out as it comes in human shape, and into the result in any other."""
+    if o.start and agent.record.id and agent.status().state in ("STOPPED", "DONE", "FAILED"):
+        agent.start(resume=True)
+    kept: dict[str, list[bytes]] = {"out": [], "err": []}
+    human = o.shape == "human"
+    shown = output.Streamed("" if alone else agent.name)
+    live = shown if human else lambda stream, data: kept[stream].append(data)
+    stdin: IO[bytes] | None = getattr(sys.stdin, "buffer", None) if alone else None
+    try:
+        done = agent.host.runner.run(line(agent, o), stdin=stdin, check=False, timeout=o.timeout, live=live)
+    except CommandFailed as error:
+        output.warn(f"{agent.name}: {error.what}")
+        done = Done(error.command_code)
+    finally:
+        shown.end()
+    out, err = (b"".join(kept[name]).decode(errors="replace") for name in ("out", "err"))
+    return Ran(agent=agent.name, host=agent.host.name, stdout=out, stderr=err, success=done.code == 0, exit_code=done.code)
+
+
+def line(agent: Agent, o: Exec) -> Cmd:
+    folder = agent.host.expand(o.cwd) if o.cwd else agent.record.work.path or agent.host.home
+    return agent.within(raw(o.command)).within(folder).env(**agent.env())

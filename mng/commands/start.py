@@ -1,0 +1,64 @@
+"""mng start"""
+
+from __future__ import annotations
+
+from invoke import Context
+
+from mng import output
+from mng.agents.agent import Agent
+from mng.agents.attaching import go_to
+from mng.agents.send import deliver
+from mng.agents.team import Team
+from mng.cli.command import command
+from mng.cli.options import CommonOptions, Options, option
+from mng.cli.chosen import Outcome, chosen
+from mng.cli.targets import TargetOptions
+from mng.errors import MngError
+from mng.inventory.inventory import Inventory
+from mng.rows import Results, Row
+
+
+class StartOptions(Options):
+    """Start"""
+
+    connect: bool = option(False, help="attach to it afterwards (one agent)")
+    connect_command: str | None = option(None, help="shell line to run instead of attaching (MNG_AGENT_NAME, MNG_SESSION_NAME)")
+    dry_run: bool = option(False, help="say what would be started, start nothing")
+
+
+class Start(TargetOptions, StartOptions, CommonOptions):
+    """Start"""
+
+
+@command
+def start(c: Context, o: Start) -> Results[Row]:
+    """Start stopped agents
+
+    Each goes on with its own conversation, where its program keeps one.
+    """
+    team = Team.of(Inventory(o.settings), o.hosts)
+    agents = chosen(team, o)
+    results = agents.each(lambda agent: started(agent, team, o))
+    if (o.connect or o.connect_command) and not results.exit_code and not o.dry_run:
+        if len(agents.agents) != 1:
+            raise MngError(f"can't connect to {len(agents.agents)} agents at once")
+        go_to(agents.agents[0], connect_command=o.connect_command)
+    return results
+
+
+def started(agent: Agent, team: Team, o: Start) -> Outcome:
+    state = agent.status(team.probe(agent.host))
+    told = Outcome(name=agent.name, host=agent.host.name, result="runs already", detail=state.state)
+    if state.state in ("RUNNING", "WAITING", "CREATING"):
+        return told
+    if state.state in ("REPLACED", "UNKNOWN"):
+        raise MngError(f"{agent.name} can't be started: {state.reason}", f"see: mng connect {agent.name}")
+    if o.dry_run:
+        return told.model_copy(update={"result": "would start"})
+    agent.start(resume=True, view=agent.view(team.probe(agent.host)))
+    agent.survives()
+    if agent.record.resume_message:
+        receipt = deliver(agent, agent.record.resume_message, timeout=30)
+        if receipt.outcome != "delivered":
+            output.warn(f"{agent.name}: the resume message is {receipt.outcome}: {receipt.evidence}")
+    return told.model_copy(update={"result": "started", "detail": ""})
