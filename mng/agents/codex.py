@@ -1,0 +1,190 @@
+"""OpenAI's Codex: told by its hooks and the title that it gives its terminal, its conversation by its rollout file."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import PurePath
+from typing import Any, ClassVar, NamedTuple
+
+from mng.agents import tmux
+from mng.agents.types import AgentType, Status, View, launch_words, program_of
+from mng.host import Host
+from mng.records import AgentRecord
+from mng.roles.codex import codex
+from mng.roles.programs import program
+from mng.roles.role import Role
+from mng.shell import Cmd, cmd, joined
+
+AT_WORK = ("UserPromptSubmit", "PreToolUse", "PermissionRequest", "PostToolUse")
+HOOKS = ("SessionStart", *AT_WORK, "Stop", "Interrupt", "SessionEnd")
+STARTING = "starting"  # the pane's title until codex gives it one: then it takes messages
+BUSY = re.compile("[\u2801-\u28ff] ")
+ASKS = re.compile(r"\[ [.!] \] Action Required")
+LAG = 1.5  # seconds that the title may be behind the hooks
+OPTIONS = ["--no-daemon", "--dangerously-bypass-hook-trust", "-c", "check_for_update_on_startup=false",
+           "-c", 'tui.terminal_title=["activity","project"]']  # fmt: skip
+FIELD = re.compile(rb'"(session_id|transcript_path|hook_event_name|tool_name|command)":("(?:[^"\\]|\\.)*")')
+QUEUE = "Messages to be submitted after next tool call"
+
+
+class Mark(NamedTuple):
+    """Where the rollout ended, and how often the text was in the queue on the screen."""
+
+    path: str
+    size: int
+    queue: str
+
+
+class Codex(AgentType):
+    """`codex` in its terminal, without its background server, which would outlive the session."""
+
+    name: ClassVar[str] = "codex"
+    program: ClassVar[tuple[str, ...]] = ("codex",)
+    install: ClassVar[Cmd | None] = cmd("npm", "install", "-g", "@openai/codex")
+    pass_env: ClassVar[tuple[str, ...]] = (
+        "OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_ORGANIZATION", "OPENAI_PROJECT", "AZURE_OPENAI_API_KEY",
+        "CODEX_API_KEY", "CODEX_ACCESS_TOKEN", "CODEX_HOME",
+    )  # fmt: skip
+
+    def launch(self, record: AgentRecord, host: Host, *, resume: bool) -> Cmd:
+        folder = f"{host.agent_dir(record.id)}/plugin/codex"
+        kept = host.runner.get([f"{folder}/session"]).get(f"{folder}/session", b"") if resume else b""
+        session = fields(kept).get("session_id")
+        words = ["resume", session] if session else []
+        line = launch_words(self, record, words, OPTIONS, trust(record), hooks(hook_path(host), folder), record.args)
+        return joined(cmd("printf", f"\\033]2;{STARTING}\\007"), "; ", line)
+
+    def roles(self, record: AgentRecord, host: Host) -> list[Role]:
+        return [program(name=program_of(self, record)[0], install=self.install), codex(hook=hook_path(host))]
+
+    def status(self, view: View) -> Status:
+        title = view.pane.title if view.pane else ""
+        event, at = fields(view.read(view.plugin("status"))), view.mtime(view.plugin("status"))
+        started = view.mtime(f"{view.folder}/activity/start")
+        name = event.get("hook_event_name", "") if at >= started else ""
+        if title == STARTING:
+            return self.starting(view, started)
+        if ASKS.match(title):
+            return self.asks(view, name, event, at)
+        if BUSY.match(title):
+            return Status("RUNNING", since=view.mtime(f"{view.folder}/activity/user") or started, source="screen")
+        if name in AT_WORK and view.probe.now - at < LAG:
+            return Status("RUNNING", since=at, source="hook")
+        if name in AT_WORK:
+            return self.broken_off(view, at)
+        return Status("WAITING", "turn-end", since=at or started, source="hook" if name else "screen")
+
+    def starting(self, view: View, started: float) -> Status:
+        if view.probe.now - started > LAG and "Sign in" in screen(view):
+            return Status("WAITING", "auth", "codex login", since=started, source="screen")
+        return Status("RUNNING", "starting", since=started, source="screen")
+
+    def asks(self, view: View, name: str, event: dict[str, str], at: float) -> Status:
+        if name == "PreToolUse" and event.get("tool_name") == "request_user_input":
+            return Status("WAITING", "question", since=at, source="hook")
+        asked = fields(view.read(view.plugin("permission"))) if name in AT_WORK else {}
+        detail = ": ".join(asked[key] for key in ("tool_name", "command") if key in asked)
+        return Status("WAITING", "permission", detail, since=at, source="hook" if asked else "screen")
+
+    def broken_off(self, view: View, at: float) -> Status:
+        """A turn that no hook told the end of: interrupted, or failed."""
+        error = last_error(view.read(self.transcript(view)))
+        reason = "turn-end"
+        if re.search(r"40[13]|unauthorized|environment variable|sign in|api key", error, re.IGNORECASE):
+            reason = "auth"
+        elif re.search(r"429|limit|quota", error, re.IGNORECASE):
+            reason = "limit"
+        return Status("WAITING", reason, error, since=at, source="file" if error else "screen")
+
+    def ready(self, view: View) -> bool:
+        return view.pane is not None and view.pane.title not in ("", STARTING)
+
+    def clean(self, text: str) -> str:
+        """No command, no shell mode, no list of completions that would take the Enter; codex trims the blanks again."""
+        text = text.rstrip()
+        before = " " if text[:1] in ("/", "!") else ""
+        after = " " if re.search(r"(^|\s)[@$/]\S*$", text) else ""
+        return before + text + after
+
+    def mark(self, view: View) -> Mark:
+        path = self.transcript(view)
+        size = view.host.runner.run(cmd("wc", "-c", path), check=False).text.split() if path else []
+        return Mark(path, int(size[0]) if size else 0, queued(view))
+
+    def received(self, view: View, text: str, mark: Mark) -> str:
+        path = self.transcript(view)
+        if path:
+            start = mark.size + 1 if path == mark.path else 1
+            new = view.host.runner.run(cmd("tail", "-c", f"+{start}", path), check=False).out
+            if text.strip() in messages(new):
+                return "its rollout has the message"
+        head = "".join(text.split())[:60]
+        if BUSY.match(view.pane.title if view.pane else "") and queued(view).count(head) > mark.queue.count(head):
+            return "in its queue, to be read after the tool that runs now"
+        return ""
+
+    def transcript(self, view: View) -> str:
+        return fields(view.read(view.plugin("session"))).get("transcript_path", "")
+
+
+def hook_path(host: Host) -> str:
+    return f"{host.dir}/commands/codex_hook.sh"
+
+
+def hooks(script: str, folder: str) -> list[str]:
+    """Options that add our hook to every event; the user's own run beside it."""
+    words = []
+    for event in HOOKS:
+        line = json.dumps(cmd("sh", script, event, folder).line)
+        words += ["-c", f'hooks.{event}=[{{hooks=[{{type="command",command={line},timeout=10}}]}}]']
+    return words
+
+
+def trust(record: AgentRecord) -> list[str]:
+    """Options that answer whether the work dir is trusted; of a worktree, codex asks for the main repository."""
+    repo = str(PurePath(record.work.repo).parent) if record.work.repo.endswith("/.git") else ""
+    folders = dict.fromkeys(folder for folder in (record.work.path, record.work.root, repo) if folder)
+    trusted = ",".join(f'{json.dumps(folder)}={{trust_level="trusted"}}' for folder in folders)
+    return ["-c", f"projects={{{trusted}}}"]
+
+
+def fields(event: bytes) -> dict[str, str]:
+    """Of an event that may be cut short: the first of each key."""
+    found: dict[str, str] = {}
+    for key, value in FIELD.findall(event):
+        found.setdefault(key.decode(), json.loads(value))
+    return found
+
+
+def messages(rollout: bytes) -> set[str]:
+    """What the user said, trimmed."""
+    said = set()
+    for item in items(rollout, b'"UserMessage"'):
+        content = item.get("item", {}).get("content", [])
+        said.add("".join(part.get("text", "") for part in content).strip())
+    return said
+
+
+def last_error(rollout: bytes) -> str:
+    """How the last turn failed; "" if it did not."""
+    ends = items(rollout[-65536:], b'"task_complete"')
+    error = str((ends[-1].get("error") or {}).get("message", "")) if ends else ""
+    told = re.search(r'"message": ?("(?:[^"\\]|\\.)*")', error)  # the provider's own words, where it sent JSON
+    return str(json.loads(told[1])) if told else error
+
+
+def items(rollout: bytes, sign: bytes) -> list[dict[str, Any]]:
+    """The payloads of the whole lines that have the sign."""
+    lines = [line for line in rollout.split(b"\n")[:-1] if sign in line and line.startswith(b"{")]
+    return [json.loads(line)["payload"] for line in lines]
+
+
+def screen(view: View) -> str:
+    return view.host.runner.run(tmux.capture(view.pane.id), check=False).text if view.pane else ""
+
+
+def queued(view: View) -> str:
+    """The messages that codex shows as waiting for the running tool to end, without blanks."""
+    _, there, after = screen(view).partition(QUEUE)
+    return "".join(after.split()) if there else ""

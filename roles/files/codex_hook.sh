@@ -1,0 +1,18 @@
+# codex_hook.sh EVENT FOLDER: keep what codex tells of itself, one JSON object on stdin, where `mng list` reads it:
+# `status` is the latest event, `permission` and `session` the latest of their kind; the head of each has all that counts.
+# Prints nothing: what a hook prints becomes part of the conversation.
+exec >/dev/null 2>&1
+umask 077
+mkdir -p "$2"
+activity=$2/../../activity
+case $1 in
+UserPromptSubmit) touch "$activity/user" "$activity/agent" ;;
+*) touch "$activity/agent" ;;
+esac
+new=$2/.new.$$
+{ head -c 4096; cat >/dev/null; } >"$new"
+case $1 in
+SessionStart) cp "$new" "$new.copy" && mv -f "$new.copy" "$2/session" ;;
+PermissionRequest) cp "$new" "$new.copy" && mv -f "$new.copy" "$2/permission" ;;
+esac
+mv -f "$new" "$2/status"
