@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from types import ModuleType
 from typing import Any
@@ -11,6 +12,7 @@ VERSION = "0.1.0"
 
 def main() -> None:
     """Run this process's command line and exit."""
+    gc.set_threshold(50_000)  # a short life: most of what is made lives to its end
     words = sys.argv[1:]
     try:
         if not answered(words):
@@ -27,7 +29,7 @@ def main() -> None:
 
 
 def answered(words: list[str]) -> bool:
-    """--help, --version and --completion, without Invoke and pydantic."""
+    """--help, --version and --completion need neither Invoke nor pydantic."""
     from mng import output
 
     if words in (["--version"], ["-V"]):
@@ -39,6 +41,14 @@ def answered(words: list[str]) -> bool:
         from mng.commands import contents
 
         output.document(*help.top(contents, project.tasks(Path.cwd())))
+    elif words[:1] == ["--completion"]:
+        from mng.cli import complete
+        from mng.commands import contents
+
+        text = complete.script(words[1] if words[1:] else "")
+        quick_imports()
+        complete.refresh(contents, VERSION, begin=True)
+        output.show(text)
     else:
         return False
     return True

@@ -92,6 +92,13 @@ def show(value: Any) -> None:
         write(text_of(value).rstrip("\n") + "\n")
 
 
+def refresh(value: Any) -> None:
+    """The result again, in place of the one before where a terminal shows it."""
+    if fancy(sys.stdout) and now.shape == "human":
+        write("\x1b[H\x1b[2J")
+    show(value)
+
+
 def json_of(value: Any, indent: int | None = None) -> str:
     import json
 

@@ -46,6 +46,8 @@ class Results(list[Any]):
 def value_at(row: object, path: str) -> Any:
     """`host.name`, `labels.KEY`, `host.snapshots[0].id`, `[:2]`; None where there is nothing."""
     value: Any = row
+    if isinstance(row, Cut):
+        return (row.model_extra or {}).get(path)
     for part in steps(path):
         if value is None:
             return None
@@ -74,6 +76,23 @@ def sliced(value: Any, within: str) -> Any:
         return None
     except (ValueError, TypeError):
         raise UsageError(f"[{within}] is neither an index nor a slice") from None
+
+
+def cut(row: Row, fields: str) -> Row:
+    """The row with only these fields (`name,host.name`), each under its path."""
+    paths = [path.strip() for path in fields.split(",") if path.strip()]
+    for path in paths:
+        check(type(row), path)
+    return Cut.model_validate({path: value_at(row, path) for path in paths})
+
+
+class Cut(Row):
+    """Some fields of a row."""
+
+    model_config = ConfigDict(extra="allow")
+
+    def headers(self) -> dict[str, str]:  # type: ignore[override]
+        return {path.upper(): path for path in self.model_extra or {}}
 
 
 def check(row: type, path: str) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
+from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError
 
 from mng.errors import UsageError
 
@@ -19,9 +19,9 @@ class AgentTypeSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     parent_type: str = ""
-    cli_args: list[str] = Field(default_factory=list)
+    cli_args: list[str] = []
     command: str = ""
-    env: dict[str, str] = Field(default_factory=dict)
+    env: dict[str, str] = {}
 
 
 class Source(NamedTuple):
@@ -39,12 +39,12 @@ class Settings(BaseModel):
 
     prefix: str = ""
     host_dir: Path = Path()
-    commands: dict[str, dict[str, Any]] = Field(default_factory=dict)
-    create_templates: dict[str, dict[str, Any]] = Field(default_factory=dict)
-    agent_types: dict[str, AgentTypeSettings] = Field(default_factory=dict)
-    providers: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    commands: dict[str, dict[str, Any]] = {}  # pydantic copies defaults
+    create_templates: dict[str, dict[str, Any]] = {}
+    agent_types: dict[str, AgentTypeSettings] = {}
+    providers: dict[str, dict[str, Any]] = {}
 
-    _sources: list[Source] = PrivateAttr(default_factory=list)
+    _sources: list[Source] = PrivateAttr([])
 
     @property
     def user_dir(self) -> Path:

@@ -20,14 +20,18 @@ def top(contents: Contents, theirs: Mapping[str, str]) -> Page:
         spelled = ", ".join((name, *(alias for alias in entry.aliases if alias.count(" ") == name.count(" "))))
         default = "(default) " if name == contents.default else ""
         groups.setdefault(entry.group, []).append((spelled, default + entry.summary))
-    sections = [*groups.items(), ("Options", [("-h, --help", HELP), ("--version", "the version")])]
+    sections = [*groups.items(), ("Options", [*OPTIONS])]
     own = [(name, doc) for name, doc in theirs.items() if doc and not contents.find([name])[1]]
     if own:
         sections.insert(-1, ("This project's tasks.py", own))
     return f"mng [COMMAND] [OPTIONS]   (no command: {contents.default})", "", sections
 
 
-HELP = "this text; of a command: mng COMMAND --help"
+OPTIONS = [
+    ("-h, --help", "this text; of a command: mng COMMAND --help"),
+    ("--version", "the version"),
+    ("--completion SHELL", "the completion function for bash, zsh or fish, to be put in its start-up file"),
+]
 
 
 def command(task: Command) -> Page:

@@ -90,7 +90,7 @@ class Options(BaseModel):
     exclusive: ClassVar[Exclusive] = ()
 
     _settings: Settings | None = PrivateAttr(None)
-    _origin: dict[str, str] = PrivateAttr(default_factory=dict)
+    _origin: dict[str, str] = PrivateAttr({})
 
     @classmethod
     def given(cls, words: Mapping[str, Any]) -> Self:
@@ -379,7 +379,7 @@ class CommonOptions(Options):
     log_commands: bool = option(False, help="keep the commands that run on hosts in the log")
     log_command_output: bool = option(False, help="and what they print")
     log_env_vars: bool = option(False, help="and the names of the environment's variables")
-    context: str | None = option(None, help="folder to work from, instead of this one")
+    context: Annotated[str, Placeholder("DIR")] | None = option(None, help="folder to work from, instead of this one")
 
     @property
     def shape(self) -> str:

@@ -15,7 +15,7 @@ from invoke.parser.context import ParserContext
 from invoke.program import Program
 
 from mng import output
-from mng.cli import project
+from mng.cli import complete, project
 from mng.cli.contents import Contents
 from mng.errors import UsageError
 
@@ -49,6 +49,7 @@ class Mng(Program):
         except Exception:
             output.crash()
             code = 1
+        complete.refresh(self.contents, self.version)
         if exit:
             sys.exit(code)
 

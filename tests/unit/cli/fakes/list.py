@@ -30,7 +30,7 @@ class ListOptions(CommonOptions):
 
 
 @command(shows=AgentRow)
-def list_(c: Context, o: ListOptions) -> Results[AgentRow]:
+def list_(c: Context, o: ListOptions) -> Results:
     """List agents"""
     rows = [
         AgentRow(name="web", state="RUNNING", host=Host(name="local", state="RUNNING"), labels={"project": "mng"}),

@@ -1,0 +1,46 @@
+"""What `inv` and `fab` see: every mng command, and this project's chores."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from invoke.context import Context
+from invoke.tasks import task
+
+from mng.cli import docs as pages
+from mng.commands import contents
+from mng.shell import cmd
+
+PYTHON = [sys.executable, "-m"]
+
+
+@task(optional=["args"], help={"args": "for pytest, as one word"})
+def test(c: Context, args: str = "") -> None:
+    """Run the tests"""
+    c.run(cmd(*PYTHON, "pytest", args.split()).line)
+
+
+@task
+def lint(c: Context) -> None:
+    """Check style and types"""
+    c.run(cmd(*PYTHON, "ruff", "check").line)
+    c.run(cmd(*PYTHON, "ruff", "format", "--check").line)
+    c.run(cmd(*PYTHON, "mypy").line)
+
+
+@task
+def docs(c: Context) -> None:
+    """Write docs/commands/ from the options models"""
+    pages.write(contents, Path(__file__).parent / "docs" / "commands")
+
+
+@task(optional=["args"], help={"args": "for tests.bench, as one word"})
+def bench(c: Context, args: str = "") -> None:
+    """Measure mng against the original"""
+    c.run(cmd(*PYTHON, "tests.bench", args.split()).line)
+
+
+ns = contents.collection()
+chores: list[Any] = [test, lint, docs, bench]
+for chore in chores:
+    ns.add_task(chore)
