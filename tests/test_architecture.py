@@ -1,0 +1,359 @@
+"""The rules of the code, enforced: who may import whom, how commands are built, how big things get.
+
+Each rule is a function from a file to what is wrong in it; `PLANTED` shows that each catches what it is there for.
+"""
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+FOLDERS = {
+    "mng": "mng",
+    "roles": "mng.roles",
+    "inventory": "mng.inventory",
+}  # where they lie: what they are imported as
+LAYERS = [  # a file imports from its own line and the lines above it
+    {"mng.errors", "mng.shell", "mng.names"},
+    {"mng.settings", "mng.output", "mng.log", "mng.rows", "mng.records", "mng.plugins"},
+    {"mng.runner", "mng.host"},
+    {"mng.inventory"},
+    {"mng.roles"},
+    {"mng.agents", "mng.sync"},
+    {"mng.cli"},
+    {"mng.commands"},
+    {"mng.main", "tasks"},
+]
+HEAVY = {"fabric", "paramiko", "docker", "modal", "rich", "sh", "cel", "tomlkit"}
+PROGRAMS = {"mng.agents.demo_program"}  # programs of their own, which mng starts and never imports
+EXITS = PROGRAMS | {"mng.main", "mng.cli.program", "mng.agents.background"}
+SHELL_SYNTAX = {
+    "mng.shell",
+    "mng.agents.tmux",
+    "mng.agents.ending",
+    "mng.roles.steps",
+}  # what no method of Cmd says yet
+VAGUE = {"utils", "util", "common", "helpers", "helper", "manager", "misc"}
+LONGEST_FILE, LONGEST_FUNCTION, LONGEST_COMMAND = 400, 50, 40
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+@dataclass(frozen=True)
+class Source:
+    module: str
+    text: str
+
+    @property
+    def tree(self) -> ast.Module:
+        return ast.parse(self.text)
+
+    def calls(self) -> Iterator[ast.Call]:
+        return (node for node in ast.walk(self.tree) if isinstance(node, ast.Call))
+
+    def functions(self) -> Iterator[Function]:
+        return (node for node in ast.walk(self.tree) if isinstance(node, Function))
+
+
+def sources() -> list[Source]:
+    found = []
+    for file in [*(file for folder in FOLDERS for file in sorted((ROOT / folder).rglob("*.py"))), ROOT / "tasks.py"]:
+        first, *rest = file.relative_to(ROOT).with_suffix("").parts
+        name = ".".join([FOLDERS.get(first, first), *(part for part in rest if part != "__init__")])
+        if file.exists():
+            found.append(Source(name, file.read_text()))
+    return found
+
+
+def layer(name: str) -> int | None:
+    under = (index for index, names in enumerate(LAYERS) if any(f"{name}.".startswith(f"{each}.") for each in names))
+    return next(under, None)
+
+
+def imported(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom):
+        whole = node.module or ""
+        return [f"{whole}.{alias.name}" for alias in node.names] if whole == "mng" else ["." * node.level + whole]
+    return []
+
+
+def late(node: ast.AST) -> bool:
+    """Not run when the module is imported."""
+    if_typing = isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
+    return if_typing or isinstance(node, Function | ast.Lambda)
+
+
+def at_import(node: ast.AST) -> Iterator[ast.AST]:
+    yield node
+    for child in ast.iter_child_nodes(node):
+        if not late(child):
+            yield from at_import(child)
+
+
+def called(call: ast.Call) -> str:
+    return ast.unparse(call.func)
+
+
+def glued(node: ast.AST) -> bool:
+    """A string made of strings: f"…", +, %, .format(), .join()."""
+    if isinstance(node, ast.Call):
+        return isinstance(node.func, ast.Attribute) and node.func.attr in ("format", "join")
+    return isinstance(node, ast.JoinedStr | ast.BinOp)
+
+
+# --- the rules
+
+
+def imports_go_up_only(source: Source) -> list[str]:
+    mine = layer(source.module)
+    if source.module == "mng":
+        return []
+    if mine is None:
+        return [f"{source.module} is on no line of LAYERS"]
+    names = [name for node in ast.walk(source.tree) for name in imported(node)]
+    down = [f"imports {name}" for name in names if (layer(name) or 0) > mine]
+    return down + [f"imports {name}, which is relative" for name in names if name.startswith(".")]
+
+
+def heavy_packages_are_imported_late(source: Source) -> list[str]:
+    names = [name for node in at_import(source.tree) for name in imported(node)]
+    return [f"imports {name} at the top" for name in names if name.split(".")[0] in HEAVY]
+
+
+def no_command_is_glued_from_strings(source: Source) -> list[str]:
+    wrong = []
+    for call in source.calls():
+        name, words = called(call), {word.arg: ast.unparse(word.value) for word in call.keywords}
+        last, of_subprocess = name.rpartition(".")[2], name.startswith("subprocess.")
+        if (last in ("run", "sudo", "local") or name == "raw") and call.args and glued(call.args[0]):
+            wrong.append(f"{name}() on a glued string, line {call.lineno}: build a Cmd")
+        if last in ("run", "sudo", "local") and "." in name and "env" in words and not of_subprocess:
+            wrong.append(f"{name}(env=), line {call.lineno}: Fabric does not quote it, use Cmd.env")
+        if re.search(r"\b(c|context|connection|ctx)\.(cd|prefix)$", name):
+            wrong.append(f"{name}(), line {call.lineno}: Fabric does not quote it, use Cmd.within")
+        if name in ("os.system", "os.popen") or words.get("shell") == "True":
+            wrong.append(f"{name}() starts a shell, line {call.lineno}")
+        if last == "Cmd" and source.module not in SHELL_SYNTAX:
+            wrong.append(f"Cmd() by hand, line {call.lineno}: use cmd() or raw()")
+    return wrong
+
+
+def commands_are_small_and_described(source: Source) -> list[str]:
+    wrong = []
+    for function in source.functions():
+        if not any(re.match(r"command\b", ast.unparse(each)) for each in function.decorator_list):
+            continue
+        title, _, about = (ast.get_docstring(function) or "").partition("\n")
+        if not title or title.endswith(".") or (about and not about.startswith("\n")):
+            wrong.append(f"{function.name}: its docstring begins with a title, then an empty line")
+        if len(function.args.args) != 2 or not function.args.args[1].annotation:
+            wrong.append(f"{function.name}: takes (c, o: its options model)")
+        if lines(function) > LONGEST_COMMAND:
+            wrong.append(f"{function.name}: {lines(function)} lines")
+    return wrong
+
+
+def files_and_functions_are_short(source: Source) -> list[str]:
+    wrong = [
+        f"{function.name}: {lines(function)} lines"
+        for function in source.functions()
+        if lines(function) > LONGEST_FUNCTION
+    ]
+    if (count := source.text.count("\n")) > LONGEST_FILE:
+        wrong.append(f"{count} lines")
+    return wrong + [f"{part} says nothing" for part in source.module.split(".") if part in VAGUE]
+
+
+def only_output_prints(source: Source) -> list[str]:
+    if source.module in PROGRAMS | {"mng.output"}:
+        return []
+    wrong = [f"{called(call)}(), line {call.lineno}" for call in source.calls() if called(call) == "print"]
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.Call) and re.fullmatch(r"sys\.(stdout|stderr)(\.buffer)?\.write(lines)?", called(node)):
+            wrong.append(f"{called(node)}(), line {node.lineno}")
+    return wrong
+
+
+def only_main_and_the_program_exit(source: Source) -> list[str]:
+    if source.module in EXITS:
+        return []
+    ways = ("sys.exit", "os._exit", "exit", "quit", "SystemExit")
+    return [f"{called(call)}(), line {call.lineno}" for call in source.calls() if called(call) in ways]
+
+
+def no_error_is_swallowed(source: Source) -> list[str]:
+    wrong = []
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.ExceptHandler):
+            kinds = ast.unparse(node.type) if node.type else "BaseException"
+            broad = re.search(r"\b(Base)?Exception\b", kinds)
+            silent = all(isinstance(each, ast.Pass) or ast.unparse(each) == "..." for each in node.body)
+            used = any(
+                isinstance(each, ast.Name) and each.id == node.name for part in node.body for each in ast.walk(part)
+            )
+            shown = any(isinstance(each, ast.Raise) or ast.unparse(each) == "output.crash()" for each in ast.walk(node))
+            if silent or (broad and not used and not shown):
+                wrong.append(f"except {kinds}, line {node.lineno}")
+    for call in source.calls():
+        if called(call).endswith("suppress") and re.search(
+            r"\b(Base)?Exception\b", " ".join(map(ast.unparse, call.args))
+        ):
+            wrong.append(f"{ast.unparse(call)}, line {call.lineno}")
+    return wrong
+
+
+def lines(function: Function) -> int:
+    return (function.end_lineno or 0) - function.lineno + 1
+
+
+Rule = Callable[[Source], list[str]]
+RULES: list[Rule] = [
+    imports_go_up_only,
+    heavy_packages_are_imported_late,
+    no_command_is_glued_from_strings,
+    commands_are_small_and_described,
+    files_and_functions_are_short,
+    only_output_prints,
+    only_main_and_the_program_exit,
+    no_error_is_swallowed,
+]
+LONG = "\n".join(f"    x{number} = 1" for number in range(50))
+COMMAND = "@command\ndef x({}):\n    {}\n"
+PLANTED: list[tuple[Rule, str, str]] = [
+    (imports_go_up_only, "mng.runner", "from mng.agents import tmux"),
+    (imports_go_up_only, "mng.runner", "def f():\n    import mng.cli.options"),
+    (imports_go_up_only, "mng.roles.env", "from mng import commands"),
+    (imports_go_up_only, "mng.inventory.local", "from mng.roles.role import role"),
+    (imports_go_up_only, "mng.host", "from .runner import Done"),
+    (imports_go_up_only, "mng.newcomer", "x = 1"),
+    (heavy_packages_are_imported_late, "mng.output", "import rich.table"),
+    (
+        heavy_packages_are_imported_late,
+        "mng.runner",
+        "try:\n    from fabric import Connection\nexcept ImportError:\n    raise",
+    ),
+    (no_command_is_glued_from_strings, "mng.host", 'runner.run(f"ls {folder}")'),
+    (no_command_is_glued_from_strings, "mng.host", 'c.sudo("ls " + folder)'),
+    (no_command_is_glued_from_strings, "mng.host", 'runner.run("ls {}".format(folder))'),
+    (no_command_is_glued_from_strings, "mng.host", 'runner.run(raw(f"ls {folder}"))'),
+    (no_command_is_glued_from_strings, "mng.host", 'connection.run("ls", env={"A": "1"})'),
+    (no_command_is_glued_from_strings, "mng.host", 'with c.cd("x"):\n    run()'),
+    (no_command_is_glued_from_strings, "mng.host", 'subprocess.run("ls", shell=True)'),
+    (no_command_is_glued_from_strings, "mng.host", 'Cmd("a b", "a b")'),
+    (commands_are_small_and_described, "mng.commands.x", COMMAND.format("c, o: X", "return 1")),
+    (commands_are_small_and_described, "mng.commands.x", COMMAND.format("c, o: X", '"""One.\n    Two"""')),
+    (commands_are_small_and_described, "mng.commands.x", COMMAND.format("c, name, force", '"""Do x"""')),
+    (commands_are_small_and_described, "mng.commands.x", COMMAND.format("c, o: X", f'"""Do x"""\n{LONG}')),
+    (files_and_functions_are_short, "mng.x", "x = 1\n" * 401),
+    (files_and_functions_are_short, "mng.x", f"def x():\n{LONG}"),
+    (files_and_functions_are_short, "mng.agents.utils", "x = 1"),
+    (only_output_prints, "mng.host", 'print("hi")'),
+    (only_output_prints, "mng.host", 'sys.stderr.write("hi")'),
+    (only_main_and_the_program_exit, "mng.host", "sys.exit(1)"),
+    (only_main_and_the_program_exit, "mng.host", "raise SystemExit(1)"),
+    (no_error_is_swallowed, "mng.host", "try:\n    x()\nexcept OSError:\n    pass"),
+    (no_error_is_swallowed, "mng.host", "try:\n    x()\nexcept:\n    y()"),
+    (no_error_is_swallowed, "mng.host", "try:\n    x()\nexcept (ValueError, Exception):\n    y = 1"),
+    (no_error_is_swallowed, "mng.host", "with contextlib.suppress(Exception):\n    x()"),
+]
+FINE = """
+import subprocess
+from typing import TYPE_CHECKING
+from mng import output
+from mng.shell import cmd
+if TYPE_CHECKING:
+    import rich.table
+def f(runner, folder):
+    import rich.table
+    runner.run(cmd("ls", folder), timeout=5)
+    subprocess.run(["ls"], env={})
+    try:
+        x()
+    except OSError as error:
+        raise ValueError(str(error))
+"""
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+@pytest.mark.parametrize("source", sources(), ids=lambda source: source.module)
+def test_the_code_keeps_the(rule: Rule, source: Source) -> None:
+    assert rule(source) == []
+
+
+@pytest.mark.parametrize(("rule", "module", "text"), PLANTED)
+def test_a_planted_violation_is_found(rule: Rule, module: str, text: str) -> None:
+    assert rule(Source(module, text))
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_what_is_fine_is_left_alone_by(rule: Rule) -> None:
+    assert rule(Source("mng.host", FINE)) == []
+    assert {found for found, _, _ in PLANTED} == set(RULES)
+
+
+def loaded_by(code: str) -> set[str]:
+    """The packages that a fresh Python has loaded after this code."""
+    program = f"import sys\n{code}\nprint(*sys.modules)"
+    return set(
+        subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    )
+
+
+def test_starting_loads_no_heavy_package() -> None:
+    assert not loaded_by("import mng.main") & (HEAVY | {"asyncio", "pydantic", "unittest.mock", "yaml", "logging"})
+    assert "pydantic" in loaded_by("import pydantic")
+
+
+# --- the command line, as it is
+
+
+def commands() -> dict[str, Any]:
+    from mng.commands import contents
+
+    return {name: contents.load(name) for name in contents.entries}
+
+
+def flags(argument: Any) -> list[str]:
+    return [("--" if len(name) > 1 else "-") + name for name in argument.names]
+
+
+def test_every_option_has_help_and_a_flag_of_its_own() -> None:
+    wrong = []
+    for name, command in commands().items():
+        taken: dict[str, str] = {}
+        for argument in command.get_arguments():
+            if not argument.help:
+                wrong.append(f"{name}: {argument.name} has no help")
+            for flag in flags(argument):
+                if taken.setdefault(flag, argument.name) != argument.name:
+                    wrong.append(f"{name}: {flag} is {taken[flag]} and {argument.name}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_every_command_has_an_options_model_and_prints_json() -> None:
+    from mng.cli.options import Options
+
+    assert [name for name, command in commands().items() if not issubclass(command.model, Options)] == []
+    assert [name for name, command in commands().items() if "format" not in command.model.model_fields] == []
+
+
+def test_every_command_and_option_is_named_in_a_test() -> None:
+    files = [file for file in (ROOT / "tests").rglob("test_*.py") if file != Path(__file__)]
+    text = "\n".join(file.read_text() for file in files)
+    words = set(re.findall(r"""(?<![\w-])--?[a-zA-Z0-9][\w-]*|(?<=["'\s(])[a-z-]+(?=["'\s,)])|\w+(?==)""", text))
+    untested = [name for name in commands() if name not in words]
+    for name, command in commands().items():
+        for argument in command.get_arguments():
+            ways = {argument.name, argument.name.strip("_"), *flags(argument)}
+            ways |= {"--no-" + flag.removeprefix("--") for flag in ways if flag.startswith("--")}
+            if not ways & words:
+                untested.append(f"{name} {flags(argument) or argument.name}")
+    assert not untested, "\n".join(untested)
