@@ -7,9 +7,10 @@ import os
 from pathlib import Path
 from typing import NoReturn
 
+from mng.inventory.provider import HostSpec, Snapshot
+
 from mng.errors import NotAvailable, UsageError
 from mng.host import Host
-from mng.inventory.provider import HostSpec, Snapshot
 from mng.runner import LocalRunner
 
 
@@ -32,7 +33,10 @@ class Local:
         given = [f"--build {word}" for word in spec.build_args] + [f"--start-arg {word}" for word in spec.start_args]
         given += [f"--host-name {spec.name}"] * bool(spec.name) + [f"--tag {key}" for key in spec.tags]
         if given:
-            raise UsageError(f"a local agent runs on this machine as it is: {given[0]} has no meaning", "--in PROVIDER makes a new host")
+            raise UsageError(
+                f"a local agent runs on this machine as it is: {given[0]} has no meaning",
+                "--in PROVIDER makes a new host",
+            )
         return self.host
 
     def start(self, host: Host) -> Host:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
+from mng.errors import CommandFailed
 from mng.runner import Runner, Tree
 from mng.shell import Cmd, cmd
 
@@ -37,7 +38,7 @@ class Probe:
     panes: list[Pane]
     files: Tree
     now: float
-    tmux_missing: bool = False
+    problem: str = ""  # why nothing is known of its sessions
 
 
 @dataclass
@@ -70,9 +71,14 @@ class Host:
         return self.home + path[1:] if path == "~" or path.startswith("~/") else path
 
     def probe(self) -> Probe:
-        done = self.runner.run(tmux("list-panes", "-a", "-F", "\t".join(f"#{{{name}}}" for name in PANE)), check=False)
-        if done.code and b"not found" in done.err:
-            return Probe([], self.runner.tree(), time.time(), tmux_missing=True)
+        """MngError is never raised: what can't be known is said in `problem`."""
+        line = tmux("list-panes", "-a", "-F", "\t".join(f"#{{{name}}}" for name in PANE))
+        try:
+            done = self.runner.run(line, check=False, timeout=5)
+        except CommandFailed:
+            return Probe([], self.runner.tree(), time.time(), "its tmux server does not answer")
+        if done.code in (126, 127):
+            return Probe([], self.runner.tree(), time.time(), "tmux is not on its PATH")
         panes = [pane for line in done.out.decode(errors="replace").split("\n") if (pane := parse_pane(line))]
         return Probe(panes, self.runner.tree(), time.time())
 

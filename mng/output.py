@@ -277,6 +277,12 @@ def progress(text: str) -> None:
         now.progress = True
 
 
+def terminal(text: str) -> None:
+    """Cursor movements and all, for what draws on a terminal."""
+    sys.stderr.write(text)
+    sys.stderr.flush()
+
+
 def clear() -> None:
     """Take the progress line away."""
     if now.progress and sys.stderr is not None:

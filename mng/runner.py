@@ -90,10 +90,16 @@ class LocalRunner:
         began = time.monotonic()
         given: int | IO[bytes] | None = subprocess.PIPE if isinstance(stdin, bytes) else stdin or subprocess.DEVNULL
         process = subprocess.Popen(
-            ["/bin/sh", "-c", command.line], stdin=given, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+            ["/bin/sh", "-c", command.line],
+            stdin=given,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
         )
         try:
-            done = Exchange(process, stdin if isinstance(stdin, bytes) else b"", live).until(began + timeout if timeout else None)
+            done = Exchange(process, stdin if isinstance(stdin, bytes) else b"", live).until(
+                began + timeout if timeout else None
+            )
         except TimeoutError:
             end_group(process)
             raise CommandFailed(f"{command.shown}: not done after {timeout:g} s, ended", code=124) from None
@@ -187,7 +193,9 @@ class Exchange:
         """Raises TimeoutError at the deadline (time.monotonic)."""
         with self.selector:
             while self.selector.get_map():
-                ready = self.selector.select(QUIET if deadline is None else min(QUIET, max(deadline - time.monotonic(), 0)))
+                ready = self.selector.select(
+                    QUIET if deadline is None else min(QUIET, max(deadline - time.monotonic(), 0))
+                )
                 for key, _ in ready:
                     self.write(key) if key.data == "in" else self.read(key)
                 if not ready and self.process.poll() is not None:

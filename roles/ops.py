@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from mng.roles.role import Play
+
 from mng import output
 from mng.errors import MngError, NotAvailable
-from mng.roles.role import Play
 from mng.runner import File
 from mng.shell import Cmd, cmd
 
@@ -20,7 +21,9 @@ def read(on: Play, path: str) -> bytes | None:
 def directory(on: Play, path: str, mode: int = 0o755) -> bool:
     path = on.host.expand(path)
     there = on.host.runner.run(cmd("test", "-d", path), check=False).code == 0
-    return on.op(f"directory {path}", there, lambda: on.host.runner.run(cmd("mkdir", "-p", "-m", f"{mode:o}", "--", path)))
+    return on.op(
+        f"directory {path}", there, lambda: on.host.runner.run(cmd("mkdir", "-p", "-m", f"{mode:o}", "--", path))
+    )
 
 
 def file(on: Play, path: str, data: bytes, mode: int = 0o644) -> bool:

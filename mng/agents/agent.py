@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass
 
 from mng.agents import tmux
+from mng.agents.row import AgentRow, row
 from mng.agents.state import look, status
 from mng.agents.types import AgentType, Status, View, type_of
 from mng.errors import MngError, NotAvailable, NotFound
@@ -46,6 +47,11 @@ class Agent:
     def status(self, probe: Probe | None = None) -> Status:
         return status(self.view(probe))
 
+    def row(self) -> AgentRow:
+        """As list shows it."""
+        view = self.view()
+        return row(self.record, self.host, status(view), view.probe)
+
     def save(self) -> None:
         """Write the record, whole."""
         self.host.runner.put({f"{self.folder}/data.json": File(self.record.dump())})
@@ -69,7 +75,11 @@ class Agent:
 
     def script(self, run: str, *, resume: bool) -> bytes:
         """What window 0 runs: the program, and then how it ended."""
-        launch = joined(cmd("cd", "--", self.record.work.path), " || exit\n", self.kind.launch(self.record, self.host, resume=resume))
+        launch = joined(
+            cmd("cd", "--", self.record.work.path),
+            " || exit\n",
+            self.kind.launch(self.record, self.host, resume=resume),
+        )
         after = cmd("printf", "%s %s\\n", run).line + ' "$code" > ' + cmd(f"{self.folder}/exit").line
         pid = 'echo "$$" > ' + cmd(f"{self.folder}/pid").line
         return "\n".join(["#!/bin/sh", pid, self.within(launch).line, "code=$?", after, 'exit "$code"', ""]).encode()
@@ -77,10 +87,13 @@ class Agent:
     def start(self, *, resume: bool, view: View | None = None) -> None:
         """Run the program in window 0 of the session, making whichever of session and window is missing."""
         view = view or self.view()
-        if view.probe.tmux_missing:
-            raise NotAvailable(f"tmux is not on the PATH of {self.host.name}", "apt-get install tmux (or: brew install tmux)")
+        if view.probe.problem:
+            raise NotAvailable(f"{self.host.name}: {view.probe.problem}", "apt-get install tmux, or: brew install tmux")
         if self.host.runner.run(cmd("test", "-d", self.record.work.path), check=False).code:
-            raise NotFound(f"the work dir of {self.name} is gone: {self.record.work.path}", f"remove the agent: mng destroy {self.name}")
+            raise NotFound(
+                f"the work dir of {self.name} is gone: {self.record.work.path}",
+                f"remove the agent: mng destroy {self.name}",
+            )
         run = secrets.token_hex(4)
         self.host.runner.put({
             f"{self.folder}/run": File(self.script(run, resume=resume), 0o700),
@@ -96,6 +109,12 @@ class Agent:
             return tmux.first_window(self.session, folder, line, self.record.id)
         return tmux.new_session(self.session, folder, self.env(), line, self.record.id, self.record.windows)
 
+    def survives(self, seconds: float = 0.05) -> None:
+        """MngError if the program just started has ended already: most that fail do so at once."""
+        time.sleep(seconds)
+        if self.host.runner.get([f"{self.folder}/exit"]) and (now := status(view := self.view())).state == "FAILED":
+            raise MngError(f"{self.name} ended at once: {now.reason}", self.last_words(view))
+
     def wait(self, what: str, timeout: float, *states: str) -> Status:
         """Until the agent is in one of the states, or (`ready`) takes messages; MngError when it ended or after `timeout` seconds."""
         end = time.monotonic() + timeout
@@ -108,7 +127,9 @@ class Agent:
             if now.state in ("STOPPED", "DONE", "FAILED", "REPLACED"):
                 raise MngError(f"{self.name} ended before {what}: {now.reason}", self.last_words(view))
             if time.monotonic() > end:
-                raise MngError(f"{self.name}: not {what} after {timeout:g} s (it is {now.state})", f"see: mng connect {self.name}")
+                raise MngError(
+                    f"{self.name}: not {what} after {timeout:g} s (it is {now.state})", f"see: mng connect {self.name}"
+                )
             time.sleep(pause)
             pause = min(pause * 1.3, 0.3)
 

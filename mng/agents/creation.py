@@ -11,7 +11,7 @@ from mng.agents.agent import Agent
 from mng.agents.ending import remove, stop, uninterrupted
 from mng.agents.journal import Journal, fault, unfinished
 from mng.agents.state import look
-from mng.errors import MngError
+from mng.errors import MngError, NotAvailable
 from mng.host import Host, Probe
 from mng.inventory.inventory import Inventory
 from mng.records import AgentRecord
@@ -61,7 +61,13 @@ def made(agent: Agent, plan: Plan, journal: Journal, probe: Probe) -> None:
     roles = [workdir(placement=plan.placement), env(path=f"{agent.folder}/env", values=plan.env), *plan.roles]
     if plan.steps != Steps():
         journal.step("steps")
-        roles.append(steps(asked=plan.steps, folder=plan.record.work.path, within=agent.within(cmd("cd", "--", plan.record.work.path))))
+        roles.append(
+            steps(
+                asked=plan.steps,
+                folder=plan.record.work.path,
+                within=agent.within(cmd("cd", "--", plan.record.work.path)),
+            )
+        )
     provision(plan.host, roles, yes=plan.yes)
     journal.step("session")
     agent.start(resume=False, view=look(agent.record, agent.host, probe))
@@ -74,8 +80,12 @@ def made(agent: Agent, plan: Plan, journal: Journal, probe: Probe) -> None:
 def free(agent: Agent) -> Probe:
     """What the host shows, unless somebody's session has the name already."""
     probe = agent.host.probe()
+    if probe.problem:
+        raise NotAvailable(f"{agent.host.name}: {probe.problem}", "apt-get install tmux, or: brew install tmux")
     if any(pane.session == agent.session for pane in probe.panes):
-        raise MngError(f"a tmux session {agent.session} is there already", f"take another name, or: mng connect {agent.name}")
+        raise MngError(
+            f"a tmux session {agent.session} is there already", f"take another name, or: mng connect {agent.name}"
+        )
     return probe
 
 
@@ -87,10 +97,14 @@ def claim(agent: Agent) -> None:
     )
     done = host.runner.run(link, check=False)
     if done.code and b"exist" in done.err:
-        raise NameTaken(f"there is an agent {agent.name} already", f"mng connect {agent.name}, or: mng create {agent.name} --reuse")
+        raise NameTaken(
+            f"there is an agent {agent.name} already", f"mng connect {agent.name}, or: mng create {agent.name} --reuse"
+        )
     if done.code:
         raise MngError(f"cannot keep agents in {host.dir}: {done.complaint}")
-    host.runner.put({f"{agent.folder}/data.json": File(agent.record.dump()), f"{agent.folder}/activity/create": File(b"")})
+    host.runner.put(
+        {f"{agent.folder}/data.json": File(agent.record.dump()), f"{agent.folder}/activity/create": File(b"")}
+    )
 
 
 class NameTaken(MngError):

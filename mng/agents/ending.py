@@ -76,15 +76,24 @@ def remove(agent: Agent, journal: Journal, *, keep_work: bool = False, keep_logs
 
 
 def forget(agent: Agent, keep_logs: bool = False) -> Cmd:
-    """Free the name if it is this agent's, and remove its folder: aside first, so that it goes as a whole."""
-    host, folder = agent.host, agent.folder
-    claim, gone = host.claim(agent.name), f"{host.dir}/agents/.gone-{agent.record.id}"
-    kept = f"{host.dir}/logs/agents/{agent.name}-{agent.record.id[6:14]}"
-    keep = cmd("mkdir", "-p", "--", kept).then(cmd("cp", "-Rp", "--", f"{folder}/logs/.", kept)) if keep_logs else cmd("true")
-    mine = joined(cmd("[", f"../agents/{agent.record.id}", "="), " ", Cmd(f'"$(readlink {cmd(claim).line})" ]', "CLAIM ]"))
-    free = joined(mine, " && ", cmd("rm", "-f", "--", claim))
-    aside = joined(cmd("test", "!", "-e", folder), " || ", cmd("mv", "--", folder, gone))
-    return joined(joined(joined(keep, "; ", free), "; ", aside), " && ", cmd("rm", "-rf", "--", gone))
+    """Remove the agent's folder and free its name; with `keep_logs`, its logs stay below logs/agents."""
+    host, record = agent.host, agent.record
+    line = forget_folder(host, record.id, record.name)
+    if not keep_logs:
+        return line
+    kept = f"{host.dir}/logs/agents/{record.name}-{record.id[6:14]}"
+    keep = cmd("mkdir", "-p", "--", kept).then(cmd("cp", "-Rp", "--", f"{agent.folder}/logs/.", kept))
+    return joined(keep, "; ", line)
+
+
+def forget_folder(host: Host, id_: str, name: str) -> Cmd:
+    """Free the name if it is this agent's, then remove its folder: aside first, so that it goes as a whole."""
+    claim, folder, gone = host.claim(name), host.agent_dir(id_), f"{host.dir}/agents/.gone-{id_}"
+    held = Cmd(f"$(readlink {cmd(claim).line})", f"$(readlink {claim})")
+    mine = Cmd(f'[ "{held.line}" != {cmd(f"../agents/{id_}").line} ]', f'[ "{held.shown}" != ../agents/{id_} ]')
+    free = mine.either(cmd("rm", "-f", "--", claim))
+    aside = cmd("test", "!", "-e", folder).either(cmd("mv", "--", folder, gone))
+    return joined(joined(free, "; ", aside), " && ", cmd("rm", "-rf", "--", gone))
 
 
 @contextlib.contextmanager

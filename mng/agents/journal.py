@@ -29,7 +29,12 @@ class Journal:
 
     @classmethod
     def begin(
-        cls, folder: Path, operation: Literal["create", "destroy"], record: AgentRecord, host: str, discard: bool = False
+        cls,
+        folder: Path,
+        operation: Literal["create", "destroy"],
+        record: AgentRecord,
+        host: str,
+        discard: bool = False,
     ) -> Self:
         """Written and locked before anything is made or removed."""
         journal = cls(folder / f"{record.id}.jsonl", operation, record, host, discard=discard)

@@ -7,8 +7,9 @@ from typing import Any, ClassVar
 
 from mng.agents.types import Status, type_of
 from mng.host import Host, Probe
-from mng.rows import Row
+from mng.inventory.inventory import Found
 from mng.records import AgentRecord
+from mng.rows import Row
 
 
 class HostRow(Row):
@@ -74,12 +75,23 @@ class AgentRow(Row):
 
 
 def host_row(host: Host) -> HostRow:
-    return HostRow(name=host.name, id=host.id, provider=host.provider, provider_name=host.provider, state=host.state, tags=host.tags)
+    return HostRow(
+        name=host.name,
+        id=host.id,
+        provider=host.provider,
+        provider_name=host.provider,
+        state=host.state,
+        tags=host.tags,
+    )
 
 
 def row(record: AgentRecord, host: Host, status: Status, probe: Probe) -> AgentRow:
     folder = host.agent_dir(record.id)
-    times = {name: probe.files.mtime(f"{folder}/activity/{name}") for name in ("start", "user", "agent")} if record.id else {}
+    times = (
+        {name: probe.files.mtime(f"{folder}/activity/{name}") for name in ("start", "user", "agent")}
+        if record.id
+        else {}
+    )
     started = times.get("start")
     alive = status.state in ("RUNNING", "WAITING")
     active = max((time for time in (*times.values(), status.since) if time), default=None)
@@ -99,7 +111,19 @@ def row(record: AgentRecord, host: Host, status: Status, probe: Probe) -> AgentR
     )  # fmt: skip
 
 
+def broken_row(found: Found) -> AgentRow:
+    """An agent whose record can't be read: it is listed with what is wrong."""
+    host = host_row(found.host)
+    return AgentRow(
+        name=found.name,
+        id=found.id,
+        type="",
+        state="UNKNOWN",
+        state_reason=found.problem,
+        state_source="record",
+        host=host,
+    )
+
+
 def moment(seconds: float | None) -> datetime | None:
     return datetime.fromtimestamp(seconds, UTC) if seconds else None
-
-

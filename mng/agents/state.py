@@ -22,8 +22,8 @@ def look(record: AgentRecord, host: Host, probe: Probe) -> View:
 def status(view: View) -> Status:
     """The agent's state; for one whose program is alive, what its type says."""
     record, pane = view.record, view.pane
-    if view.probe.tmux_missing:
-        return Status("UNKNOWN", "tmux is not on this host's PATH", source="probe")
+    if view.probe.problem:
+        return Status("UNKNOWN", view.probe.problem, source="probe")
     if not record.id:
         return by_hand(view)
     if record.phase == "destroying":

@@ -47,26 +47,44 @@ class Team:
         for host in self.hosts:
             known = {host.session(agent.name) for agent in self.agents if agent.host.id == host.id}
             known |= {host.session(found.name) for found in self.broken if found.host.id == host.id}
-            panes = {p.session: p for p in reversed(self.probe(host).panes) if p.session.startswith(host.prefix) and not p.agent}
-            self.agents += [Agent(hand_made(host, p), host) for session, p in sorted(panes.items()) if session not in known and p.session != host.prefix]
+            panes = {
+                p.session: p
+                for p in reversed(self.probe(host).panes)
+                if p.session.startswith(host.prefix) and not p.agent
+            }
+            self.agents += [
+                Agent(hand_made(host, p), host)
+                for session, p in sorted(panes.items())
+                if session not in known and p.session != host.prefix
+            ]
         return self
 
     def rows(self) -> list[AgentRow]:
-        return [row(agent.record, agent.host, agent.status(self.probe(agent.host)), self.probe(agent.host)) for agent in self.agents]
+        return [
+            row(agent.record, agent.host, agent.status(self.probe(agent.host)), self.probe(agent.host))
+            for agent in self.agents
+        ]
 
     def named(self, word: str) -> Agent:
         """By name, NAME@HOST, id or the unique beginning of one; NotFound with near names."""
         name, _, host = word.partition("@")
         there = [agent for agent in self.agents if not host or agent.host.name == host.lstrip("@")]
         found = [agent for agent in there if agent.name == name]
-        found = found or [a for a in there if len(name) >= 4 and a.record.id.removeprefix("agent-").startswith(name.removeprefix("agent-"))]
+        found = found or [
+            a
+            for a in there
+            if len(name) >= 4 and a.record.id.removeprefix("agent-").startswith(name.removeprefix("agent-"))
+        ]
         if len(found) > 1:
             raise UsageError(f"{word} could be {' or '.join(f'{a.name}@{a.host.name}' for a in found)}", "say which")
         if found:
             return found[0]
         for broken in self.broken:
             if name in (broken.name, broken.id):
-                raise MngError(f"{name}: {broken.problem}", f"mend the file, or remove what is known of it: mng destroy {name} --discard")
+                raise MngError(
+                    f"{name}: {broken.problem}",
+                    f"mend the file, or remove what is known of it: mng destroy {name} --discard",
+                )
         close = near(name, [agent.name for agent in self.agents])
         raise NotFound(f"no agent {word!r}", f"did you mean {' or '.join(close)}?" if close else "see: mng list")
 
@@ -109,6 +127,9 @@ def holds(test: tuple[str, Any], fields: dict[str, Any]) -> bool:
         return program.execute(cel.Context(fields)) is True
     except Exception as error:
         message = str(error)
-        if any(sign in message.lower() for sign in ("no such key", "undefined", "undeclared", "no such member", "null", "no such overload")):
+        if any(
+            sign in message.lower()
+            for sign in ("no such key", "undefined", "undeclared", "no such member", "null", "no such overload")
+        ):
             return False
         raise UsageError(f"{text}: {message.splitlines()[0]}") from None

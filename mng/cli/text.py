@@ -42,7 +42,9 @@ def composed(hint: str) -> str:
         try:
             code = subprocess.run([*shlex.split(editor), str(path)]).returncode
         except OSError as error:
-            raise MngError(f"cannot run the editor {editor}: {error.strerror}", "set $EDITOR, or give the message with -m") from None
+            raise MngError(
+                f"cannot run the editor {editor}: {error.strerror}", "set $EDITOR, or give the message with -m"
+            ) from None
         if code:
             raise MngError(f"the editor {editor} ended with exit code {code}; nothing is sent")
         lines = decoded(path.read_bytes(), "the editor").splitlines()

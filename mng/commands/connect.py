@@ -5,15 +5,13 @@ from __future__ import annotations
 from invoke import Context
 
 from mng import output
-from mng.agents.agent import Agent
 from mng.agents.attaching import go_to
 from mng.agents.send import deliver
-from mng.agents.state import SHELLS
 from mng.agents.team import Team
 from mng.cli.command import command
 from mng.cli.options import CommonOptions, Duration, Options, option
+from mng.cli.selector import select
 from mng.cli.text import given_message
-from mng.errors import Blocked, MngError, UsageError
 from mng.inventory.inventory import Inventory
 
 
@@ -36,7 +34,7 @@ class Connect(ConnectOptions, CommonOptions):
 
 @command
 def connect(c: Context, o: Connect) -> None:
-    """Attach to an agent's terminal
+    """Attach to an agent
 
     Without a name, a list to choose from: type to filter, Enter to go. Inside tmux the client switches.
     """
@@ -52,3 +50,12 @@ def connect(c: Context, o: Connect) -> None:
         if receipt.outcome != "delivered":
             output.warn(f"the message is {receipt.outcome}: {receipt.evidence}")
     go_to(agent, o.attach_command)
+
+
+def picked(team: Team) -> Agent:
+    """The one chosen from a list, the newest first."""
+    rows = list(zip(team.agents, team.rows(), strict=True))[::-1]
+    if not rows:
+        raise NotFound("there is no agent to connect to", "mng create starts one")
+    width = max(len(row.name) for _, row in rows)
+    return rows[select("agent", [f"{row.name:{width}}  {row.shown_state}  {row.shown_labels}" for _, row in rows])][0]

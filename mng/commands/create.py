@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import sys
-import threading
+import re
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Literal
 
 from invoke import Context
 
 from mng import output
 from mng.agents.agent import Agent
+from mng.agents.attaching import go_to
+from mng.agents.background import hand_over
 from mng.agents.creation import NameTaken, Plan, build, finish
 from mng.agents.row import AgentRow
 from mng.agents.send import deliver
 from mng.agents.team import Team
-from mng.agents.types import BUILT_IN, Chosen, choose
-from mng.cli.attach import go_to
-from mng.cli.background import hand_over
+from mng.agents.types import Chosen, Receipt, choose
 from mng.cli.command import command
-from mng.cli.message import composed, message_of
 from mng.cli.options import CommonOptions, Duration, Options, Pairs, option
-from mng.errors import MngError, UsageError
+from mng.cli.text import composed, given_message, on_terminal
+from mng.errors import Blocked, MngError, UsageError
 from mng.host import Host
 from mng.inventory.inventory import Inventory
 from mng.inventory.provider import HostSpec
-from mng.names import Style, check_name, made_up, near, new_id
+from mng.names import Style, check_name, made_up, new_id
 from mng.records import AgentRecord
 from mng.roles.env import parse
 from mng.roles.steps import Steps
@@ -150,7 +151,7 @@ class CreateOptions(
 
 @command
 def create(c: Context, o: CreateOptions) -> AgentRow:
-    """Create an agent and start it
+    """Create and run an agent
 
     In a git repository it works in a worktree of its own, on a branch of its own.
     """
@@ -166,3 +167,165 @@ def create(c: Context, o: CreateOptions) -> AgentRow:
     with editing(o) as edited:
         agent = made(plan, inventory)
     return carry_on(agent, o, fresh=True, message=edited() or message)
+
+
+def existing(inventory: Inventory, name: str) -> Agent | None:
+    return next((agent for agent in Team.of(inventory).agents if agent.name == name), None)
+
+
+def made(plan: Plan, inventory: Inventory) -> Agent:
+    """Built; a name that only an unfinished create of a killed mng holds is freed first."""
+    journals = inventory.settings.host_dir / "journal"
+    try:
+        return build(plan, journals)
+    except NameTaken:
+        if not finish(inventory, only=plan.record.name) or existing(inventory, plan.record.name):
+            raise
+        return build(plan, journals)
+
+
+@contextlib.contextmanager
+def editing(o: CreateOptions) -> Iterator[Callable[[], str]]:
+    """With --edit-message, $EDITOR is open while the agent is being made; what was written comes from the yielded function."""
+    if not o.edit_message:
+        yield lambda: ""
+        return
+    with ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(composed, "First message for the agent, which is being made meanwhile")
+        yield writing.result
+
+
+def first_message(o: CreateOptions) -> str:
+    """Checked before anything is made."""
+    text = given_message(o.message, o.message_file)
+    if text is not None and not text.strip():
+        raise UsageError("the message is empty")
+    return text or ""
+
+
+def carry_on(agent: Agent, o: CreateOptions, *, fresh: bool, message: str = "") -> AgentRow:
+    """What is to be done with the agent once it is there: the message, waiting, connecting."""
+    if not fresh:
+        message = first_message(o)
+        if agent.status().state in ("STOPPED", "DONE", "FAILED"):
+            agent.start(resume=True)
+    connect = on_terminal() if o.connect is None else o.connect
+    waits = o.await_ready or o.await_agent_stopped or connect
+    if message and not waits:
+        pid = hand_over(agent, message)
+        output.note(f"Agent creation started in background (PID: {pid})\nAgent name: {agent.name}")
+        return agent.row()
+    agent.survives()
+    if message:
+        told(agent, deliver(agent, message, timeout=max(o.ready_timeout, 30.0)))
+    elif o.await_ready:
+        agent.wait("ready", o.ready_timeout)
+    if o.await_agent_stopped:
+        output.progress(f"waiting for {agent.name} to end")
+        agent.wait("stopped", float("inf"), "STOPPED", "DONE", "FAILED")
+    if connect:
+        output.note(agent.row().human())
+        go_to(agent, o.attach_command, o.connect_command)
+    return agent.row()
+
+
+def told(agent: Agent, receipt: Receipt) -> None:
+    """A first message that did not arrive is an error, but the agent stays."""
+    if receipt.outcome == "blocked":
+        raise Blocked(
+            f"{agent.name} is there, but can't take the message: {receipt.evidence}", f"see: mng connect {agent.name}"
+        )
+    if receipt.outcome != "delivered":
+        raise MngError(
+            f"{agent.name} is there, but the message is {receipt.outcome}: {receipt.evidence}",
+            f"see: mng connect {agent.name}",
+        )
+
+
+def planned(o: CreateOptions, inventory: Inventory) -> Plan:
+    """The agent as it will be, from options, settings and the source; UsageError here or never."""
+    host = host_for(o, inventory)
+    name = check_name(o.name) if o.name else made_up(o.name_style, host.runner.tree().names(f"{host.dir}/names"))
+    chosen = choose("generic" if o.agent_cmd else o.type, o.settings)
+    windows, variables = added(o.add_cmd)
+    folder, source_record = source_folder(o, inventory)
+    placement = Placement.plan(
+        Source.of(host.runner, folder), kind=kind_of(o), path=target_path(o, host), agent=name, name=name, base_branch=o.base_branch,
+    )  # fmt: skip
+    record = AgentRecord(
+        id=new_id("agent"), name=name, type="generic" if o.agent_cmd else chosen.name, kind=chosen.kind.name, work=placement.work,
+        program=list(chosen.program), command=o.agent_cmd or "", args=[*chosen.args, *o.agent_args], host_id=host.id,
+        labels={"project": o.project or placement.project, **o.label}, windows=windows,
+        resume_message=given_message(o.resume_message, o.resume_message_file) or "",
+    )  # fmt: skip
+    record = chosen.kind.prepare(record, host)
+    return Plan(record, host, placement, {**environment(o, chosen), **variables}, steps_of(o), yes=o.yes)
+
+
+def host_for(o: CreateOptions, inventory: Inventory) -> Host:
+    """An existing host, or a new one of the provider asked for; this machine without either."""
+    if o.host:
+        return inventory.host(o.host)
+    spec = HostSpec(o.host_name or "", dict(o.tag), tuple(o.build_arg), tuple(o.start_arg), o.snapshot or "")
+    return inventory.provider(o.in_ or "local").create(spec)
+
+
+def environment(o: CreateOptions, chosen: Chosen) -> dict[str, str]:
+    """What the program needs of this shell < its type's settings < files < variables handed on < typed."""
+    values = {name: os.environ[name] for name in chosen.kind.pass_env if name in os.environ}
+    values |= dict(chosen.env)
+    for path in o.env_file:
+        values |= parse(read_text(path, "--env-file"), path)
+    for name in o.pass_env:
+        if name not in os.environ:
+            raise UsageError(f"--pass-env {name}: this shell has no such variable")
+        values[name] = os.environ[name]
+    return values | o.env
+
+
+def added(words: list[str]) -> tuple[dict[str, str], dict[str, str]]:
+    """--add-cmd words as windows, and the ALL_CAPS ones as variables."""
+    windows: dict[str, str] = {}
+    variables: dict[str, str] = {}
+    for word in words:
+        name, equals, line = word.partition("=")
+        if not equals:
+            name, line = word.split()[0].rpartition("/")[2] if word.strip() else "", word
+        if not name or not line.strip():
+            raise UsageError(f"--add-cmd {word!r} is not NAME=LINE")
+        (variables if equals and re.fullmatch(r"[A-Z_][A-Z0-9_]*", name) else windows)[name] = line
+    return windows, variables
+
+
+def steps_of(o: CreateOptions) -> Steps:
+    """The user's own steps; files are read now, so that a missing one is known before anything is made."""
+    uploads = []
+    for word in o.upload_file:
+        here, there = halves(word, "--upload-file", "LOCAL:REMOTE")
+        path = Path(here).expanduser()
+        try:
+            uploads.append((there, path.read_bytes(), path.stat().st_mode & 0o777))
+        except OSError as error:
+            raise UsageError(f"--upload-file {here}: {error.strerror}") from None
+    return Steps(
+        directories=tuple(o.create_directory),
+        uploads=tuple(uploads),
+        appends=tuple(halves(word, "--append-to-file", "REMOTE:TEXT") for word in o.append_to_file),
+        prepends=tuple(halves(word, "--prepend-to-file", "REMOTE:TEXT") for word in o.prepend_to_file),
+        commands=tuple(o.user_command),
+        sudo_commands=tuple(o.sudo_command),
+    )
+
+
+def halves(word: str, option: str, shape: str) -> tuple[str, str]:
+    first, colon, second = word.partition(":")
+    if not colon or not first or not second:
+        raise UsageError(f"{option} {word!r} is not {shape}")
+    return first, second
+
+
+def read_text(path: str, option: str) -> str:
+    try:
+        return Path(path).expanduser().read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{option} {path}: {getattr(error, 'strerror', None) or error}") from None

@@ -10,9 +10,9 @@ from invoke import Context
 from mng import output
 from mng.agents.agent import Agent
 from mng.agents.team import Team
+from mng.cli.chosen import chosen
 from mng.cli.command import command
 from mng.cli.options import CommonOptions, Duration, Options, option
-from mng.cli.chosen import Outcome, chosen
 from mng.cli.targets import TargetOptions
 from mng.errors import CommandFailed
 from mng.inventory.inventory import Inventory
@@ -62,7 +62,7 @@ class Ended(Results[Row]):
 
 
 @command
-def exec(c: Context, o: Exec) -> Results[Row]:
+def exec_(c: Context, o: Exec) -> Results[Row]:
     """Run a shell command where agents work
 
     In the agent's work dir, with its environment. Of a single agent, stdin, output and exit code are the command's own.
@@ -93,7 +93,9 @@ def ran(agent: Agent, o: Exec, alone: bool) -> Ran:
     finally:
         shown.end()
     out, err = (b"".join(kept[name]).decode(errors="replace") for name in ("out", "err"))
-    return Ran(agent=agent.name, host=agent.host.name, stdout=out, stderr=err, success=done.code == 0, exit_code=done.code)
+    return Ran(
+        agent=agent.name, host=agent.host.name, stdout=out, stderr=err, success=done.code == 0, exit_code=done.code
+    )
 
 
 def line(agent: Agent, o: Exec) -> Cmd:

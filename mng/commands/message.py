@@ -10,14 +10,14 @@ from mng import output
 from mng.agents.agent import Agent
 from mng.agents.send import answer, deliver
 from mng.agents.team import Team
+from mng.cli.chosen import Outcome, chosen
 from mng.cli.command import command
 from mng.cli.options import CommonOptions, Duration, Options, option
-from mng.cli.chosen import Outcome, chosen
 from mng.cli.targets import TargetOptions
 from mng.cli.text import composed, given_message, on_terminal, piped_text
 from mng.errors import MngError, UsageError
-from mng.names import near
 from mng.inventory.inventory import Inventory
+from mng.names import near
 from mng.rows import Results, Row
 
 CODES = {"delivered": 0, "blocked": 7, "dead": 1, "unknown": 1}
@@ -28,7 +28,9 @@ class MessageOptions(Options):
 
     exclusive = (("message", "message_file"),)
 
-    message: str | None = option(None, "-m", secret=True, help="the text (default: a last word that is no agent, stdin, $EDITOR)")
+    message: str | None = option(
+        None, "-m", secret=True, help="the text (default: a last word that is no agent, stdin, $EDITOR)"
+    )
     message_file: str | None = option(None, help="file with the text (- for stdin)")
     start: bool = option(True, help="start the agent first if it is stopped")
     wait: bool = option(False, help="until it has answered; the answer is the result")
@@ -59,7 +61,11 @@ def message(c: Context, o: Message) -> Results[Row]:
 
     Each ends as delivered, blocked (it waits for something else first), dead or unknown, with the evidence.
     """
-    team, text, words = Team.of(Inventory(o.settings), o.hosts), given_message(o.message, o.message_file), list(o.agents)
+    team, text, words = (
+        Team.of(Inventory(o.settings), o.hosts),
+        given_message(o.message, o.message_file),
+        list(o.agents),
+    )
     if text is None and words and (len(words) > 1 or o.all_ or o.include) and not is_agent(team, words[-1]):
         text = words.pop()
     agents = chosen(team, o.model_copy(update={"agents": words}))
@@ -80,7 +86,10 @@ def is_agent(team: Team, word: str) -> bool:
     except MngError:
         close = near(word, [agent.name for agent in team.agents]) if " " not in word else []
         if close:
-            raise UsageError(f"is {word!r} the message, or an agent?", f"did you mean {close[0]}? A message of one word goes after -m") from None
+            raise UsageError(
+                f"is {word!r} the message, or an agent?",
+                f"did you mean {close[0]}? A message of one word goes after -m",
+            ) from None
         return False
     return True
 

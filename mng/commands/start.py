@@ -9,9 +9,9 @@ from mng.agents.agent import Agent
 from mng.agents.attaching import go_to
 from mng.agents.send import deliver
 from mng.agents.team import Team
+from mng.cli.chosen import Outcome, chosen
 from mng.cli.command import command
 from mng.cli.options import CommonOptions, Options, option
-from mng.cli.chosen import Outcome, chosen
 from mng.cli.targets import TargetOptions
 from mng.errors import MngError
 from mng.inventory.inventory import Inventory
@@ -22,7 +22,9 @@ class StartOptions(Options):
     """Start"""
 
     connect: bool = option(False, help="attach to it afterwards (one agent)")
-    connect_command: str | None = option(None, help="shell line to run instead of attaching (MNG_AGENT_NAME, MNG_SESSION_NAME)")
+    connect_command: str | None = option(
+        None, help="shell line to run instead of attaching (MNG_AGENT_NAME, MNG_SESSION_NAME)"
+    )
     dry_run: bool = option(False, help="say what would be started, start nothing")
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from invoke import Context
 
 from mng.agents.agent import Agent
-from mng.agents.ending import GRACE, stop as stop_agents
+from mng.agents.ending import GRACE
+from mng.agents.ending import stop as stop_agents
 from mng.agents.team import Team
+from mng.cli.chosen import Outcome, chosen
 from mng.cli.command import command
 from mng.cli.options import CommonOptions, Duration, Options, option
-from mng.cli.chosen import Outcome, chosen
 from mng.cli.targets import TargetOptions
 from mng.host import Host
 from mng.inventory.inventory import Inventory

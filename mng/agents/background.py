@@ -1,0 +1,38 @@
+"""Delivering a first message after mng has returned to the shell."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from mng.agents.agent import Agent
+from mng.agents.send import deliver
+from mng.errors import MngError
+
+PATIENCE = 120.0  # seconds that a program may take to start up
+
+
+def hand_over(agent: Agent, text: str, key: str = "first") -> int:
+    """The pid of the process that goes on delivering; what becomes of it is in the agent's logs/delivery."""
+    sys.stdout.flush()
+    pid = os.fork()
+    if pid:
+        return pid
+    code = 1
+    try:
+        os.setsid()
+        log = Path(agent.folder) / "logs" / "delivery" if agent.host.local else Path(os.devnull)
+        log.parent.mkdir(parents=True, exist_ok=True)
+        out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        null = os.open(os.devnull, os.O_RDWR)
+        for target, source in ((0, null), (1, out), (2, out)):
+            os.dup2(source, target)
+        try:
+            receipt = deliver(agent, text, key=key, timeout=PATIENCE)
+            line, code = f"{receipt.outcome}: {receipt.evidence}", receipt.outcome != "delivered"
+        except MngError as error:
+            line = f"failed: {error.what}"
+        os.write(1, f"{line}\n".encode())
+    finally:
+        os._exit(code)

@@ -1,0 +1,122 @@
+"""mng destroy"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+from invoke import Context
+
+from mng import output
+from mng.agents.agent import Agent
+from mng.agents.creation import finish
+from mng.agents.ending import GRACE, Removed, remove, stop
+from mng.agents.journal import Journal
+from mng.agents.team import Team
+from mng.cli.chosen import AT_ONCE, Outcome, chosen, failed
+from mng.cli.command import command
+from mng.cli.options import CommonOptions, Duration, Options, option
+from mng.cli.targets import TargetOptions
+from mng.errors import MngError, UsageError
+from mng.host import Host
+from mng.inventory.inventory import Inventory
+from mng.rows import Results, Row
+
+
+class DestroyOptions(Options):
+    """Destroy"""
+
+    session: list[str] = option([], help="tmux session of an agent")
+    force: bool = option(False, "-f", "--yes", help="do not ask")
+    discard: bool = option(False, help="do not save work that exists nowhere else")
+    gc: bool = option(True, help="finish what killed commands left, too")
+    graceful_timeout: Duration = option(GRACE, help="how long programs may take to end")
+    keep_logs: bool = option(False, help="keep the agent's logs, below logs/agents")
+    keep_clones: bool = option(False, help="keep the work dir and the branch")
+    dry_run: bool = option(False, help="say what would be destroyed, destroy nothing")
+
+
+class Destroy(TargetOptions, DestroyOptions, CommonOptions):
+    """Destroy"""
+
+
+@command
+def destroy(c: Context, o: Destroy) -> Results[Row]:
+    """Destroy agents, after saving work that exists nowhere else
+
+    Uncommitted and untracked files and unpushed commits are kept in the source repository as refs/mng/saved/NAME/TIME.
+    """
+    inventory = Inventory(o.settings)
+    team = Team.of(inventory, o.hosts).with_hand_made()
+    discarded = forget_broken(team, o) if o.discard else []
+    if discarded and not (set(o.agents) - {row.name for row in discarded}) and not o.all_:
+        return Results(list(discarded))
+    agents = chosen(team, o, sessions=o.session)
+    names = ", ".join(agent.name for agent in agents.agents[:10]) + (
+        f" and {len(agents.agents) - 10} more" if len(agents.agents) > 10 else ""
+    )
+    if not o.force and not o.dry_run:
+        answer = output.confirm(f"Destroy {names}?")
+        if answer is None:
+            raise UsageError(f"destroying {names} needs a yes", "give -f")
+        if not answer:
+            raise MngError("nothing destroyed")
+    results = agents.by_host(lambda host, mine: destroyed(host, mine, o))
+    if o.gc and not o.dry_run:
+        for done in finish(inventory):
+            output.note(done)
+    return results
+
+
+def destroyed(host: Host, agents: list[Agent], o: Destroy) -> list[Row]:
+    """All stopped in one trip, then each removed; what one can't lose does not keep the others."""
+    if o.dry_run:
+        return [
+            Outcome(name=agent.name, host=host.name, result="would be destroyed", detail=kept(agent))
+            for agent in agents
+        ]
+    stop(host, agents, o.graceful_timeout)
+
+    def one(agent: Agent) -> Row:
+        if not agent.record.id:
+            return Outcome(name=agent.name, host=host.name, result="destroyed", detail="a session made by hand")
+        journal = None
+        try:
+            journal = Journal.begin(o.settings.host_dir / "journal", "destroy", agent.record, host.name, o.discard)
+            done = remove(agent, journal, keep_work=o.keep_clones, keep_logs=o.keep_logs)
+        except MngError as error:
+            if journal:
+                journal.done()  # refused, not interrupted: gc must not try again behind the user's back
+            if len(agents) == 1:
+                raise
+            return failed(agent.name, error, host.name)
+        return Outcome(name=agent.name, host=host.name, result="destroyed", detail=told(done))
+
+    with ThreadPoolExecutor(min(AT_ONCE, 4)) as pool:
+        return list(pool.map(one, agents))
+
+
+def told(done: Removed) -> str:
+    return f"saved as {done.saved.ref}" if done.saved else ""
+
+
+def kept(agent: Agent) -> str:
+    return "the folder stays: it is in place" if agent.record.work.kind == "in-place" else agent.record.work.path
+
+
+def forget_broken(team: Team, o: Destroy) -> list[Outcome]:
+    """With --discard, what is known of agents whose record can't be read goes; a work dir that it may have had stays."""
+    rows = []
+    for broken in team.broken:
+        if (broken.name in o.agents or broken.id in o.agents or o.all_) and not o.dry_run:
+            from mng.agents.ending import forget_folder
+
+            broken.host.runner.run(forget_folder(broken.host, broken.id, broken.name))
+            rows.append(
+                Outcome(
+                    name=broken.name,
+                    host=broken.host.name,
+                    result="destroyed",
+                    detail="its record was unreadable; a worktree it had stays",
+                )
+            )
+    return rows

@@ -1,0 +1,106 @@
+"""mng list"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, Literal
+
+from invoke import Context
+
+from mng import output
+from mng.agents.row import AgentRow, broken_row
+from mng.agents.team import Team, matching
+from mng.cli.chosen import lines
+from mng.cli.command import command
+from mng.cli.options import CommonOptions, Duration, Options, Pairs, option
+from mng.inventory.inventory import Inventory
+from mng.rows import Results, check, cut, value_at
+
+
+class ListOptions(Options):
+    """Which agents"""
+
+    exclusive = (("running", "stopped"), ("local", "remote"))
+
+    running: bool = option(False, help="those whose program runs")
+    stopped: bool = option(False, help="those that are stopped, done or failed")
+    local: bool = option(False, help="those on this machine")
+    remote: bool = option(False, help="those elsewhere")
+    provider: list[str] = option([], help="those on hosts of this provider")
+    project: list[str] = option([], help="those with this label `project`")
+    label: Pairs = option({}, help="those with this label")
+    tag: Pairs = option({}, help="those on hosts with this tag")
+    include: list[str] = option([], help="those for which the CEL expression is true")
+    exclude: list[str] = option([], help="not those for which the CEL expression is true")
+    stdin: bool = option(False, help="only names or ids read from stdin, one a line")
+    host: str | None = option(None, help="those on hosts of this pattern")
+
+
+class ShapeOptions(Options):
+    """What is shown"""
+
+    fields: str | None = option(None, help="fields instead of the columns: name,state,host.name")
+    sort: str | None = option(None, help="field to sort by (default: create_time)")
+    sort_order: Literal["asc", "desc"] = option("asc", help="smallest or largest first")
+    limit: int | None = option(None, help="show this many at most")
+    watch: Duration | None = option(None, "-w", maybe=True, help="show again every so many seconds, until Ctrl-C")
+
+
+class List(ListOptions, ShapeOptions, CommonOptions):
+    """List"""
+
+
+@command(shows=AgentRow)
+def list_(c: Context, o: List) -> Results[Any] | None:
+    """List agents
+
+    Every agent with its state, as its host shows it at this moment.
+    """
+    if o.watch is None:
+        return rows(o)
+    while True:
+        output.refresh(rows(o))
+        time.sleep(max(o.watch, 0.1))
+
+
+def rows(o: List) -> Results[Any]:
+    team = Team.of(Inventory(o.settings), (o.host,) if o.host else ()).with_hand_made()
+    found = [*team.rows(), *(broken_row(broken) for broken in team.broken)]
+    wanted = set(lines()) if o.stdin else None
+    found = [row for row in found if passes(row, o) and (wanted is None or row.name in wanted or row.id in wanted)]
+    found = matching(found, o.include, o.exclude)
+    if o.sort:
+        check(AgentRow, o.sort)
+        found.sort(key=order(o.sort), reverse=o.sort_order == "desc")
+    elif o.sort_order == "desc":
+        found.reverse()
+    found = found[: o.limit] if o.limit is not None else found
+    return Results(found) if o.fields is None else Results([cut(row, o.fields) for row in found])
+
+
+def passes(row: AgentRow, o: List) -> bool:
+    alive = row.state in ("RUNNING", "WAITING", "CREATING")
+    local = row.host.provider == "local"
+    return (
+        (not o.running or alive)
+        and (not o.stopped or row.state in ("STOPPED", "DONE", "FAILED"))
+        and (not o.local or local)
+        and (not o.remote or not local)
+        and (not o.provider or row.host.provider in o.provider)
+        and (not o.project or row.labels.get("project") in o.project)
+        and o.label.items() <= row.labels.items()
+        and o.tag.items() <= row.host.tags.items()
+    )
+
+
+def order(field: str) -> Callable[[AgentRow], tuple[bool, Any]]:
+    """Missing values come last; numbers and times by value, all else as text."""
+
+    def key(row: AgentRow) -> tuple[bool, Any]:
+        value = value_at(row, field)
+        if value is None or value == "":
+            return True, 0
+        return False, value if isinstance(value, int | float) or hasattr(value, "timestamp") else str(value)
+
+    return key
