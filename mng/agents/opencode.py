@@ -1,0 +1,147 @@
+"""OpenCode: fed over its HTTP API, told by the watcher that `roles/files/opencode.sh` runs beside it."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, ClassVar
+
+from mng.agents.types import AgentType, Status, View, launch_words, program_of
+from mng.errors import MngError
+from mng.host import Host
+from mng.records import AgentRecord
+from mng.roles.opencode import opencode
+from mng.roles.programs import program
+from mng.roles.role import Role
+from mng.runner import File
+from mng.shell import Cmd, cmd
+
+STARTING = "starting"  # the pane's title until opencode's screen is up
+SILENCE = 35.0  # seconds: opencode sends a heartbeat every ten
+TAIL = 20  # messages that are compared to tell a new one
+CHOOSES_SESSION = {"-s", "--session", "-c", "--continue"}
+
+
+class Opencode(AgentType):
+    """`opencode` in its terminal, with its API on a port of loopback under a password of its own."""
+
+    name: ClassVar[str] = "opencode"
+    program: ClassVar[tuple[str, ...]] = ("opencode",)
+    install: ClassVar[Cmd | None] = cmd("npm", "install", "-g", "opencode-ai")
+    pass_env: ClassVar[tuple[str, ...]] = (
+        "ANTHROPIC_API_KEY", "OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENROUTER_API_KEY", "GEMINI_API_KEY",
+        "GOOGLE_GENERATIVE_AI_API_KEY", "GROQ_API_KEY", "XAI_API_KEY", "MISTRAL_API_KEY", "DEEPSEEK_API_KEY",
+        "GITHUB_TOKEN", "OPENCODE_API_KEY", "OPENCODE_CONFIG", "OPENCODE_CONFIG_DIR", "OPENCODE_CONFIG_CONTENT",
+        "OPENCODE_PERMISSION", "OPENCODE_DISABLE_MODELS_FETCH", "OPENCODE_DISABLE_LSP_DOWNLOAD",
+    )  # fmt: skip
+
+    def launch(self, record: AgentRecord, host: Host, *, resume: bool) -> Cmd:
+        folder = f"{host.agent_dir(record.id)}/plugin/opencode"
+        kept = host.runner.get([f"{folder}/session"]).get(f"{folder}/session", b"") if resume else b""
+        session = "" if CHOOSES_SESSION.intersection(record.args) else kept.decode().strip()
+        line = launch_words(self, record, ["-s", session] if session else [], record.args)
+        return Cmd(f"{cmd('sh', script(host), folder).line} {line.line}", line.shown)
+
+    def roles(self, record: AgentRecord, host: Host) -> list[Role]:
+        return [
+            program(name=program_of(self, record)[0], install=self.install),
+            program(name="curl", install=cmd("apt-get", "install", "-y", "curl")),
+            opencode(script=script(host)),
+        ]
+
+    def status(self, view: View) -> Status:
+        started = view.mtime(f"{view.folder}/activity/start")
+        at, heard = view.mtime(view.plugin("status")), view.mtime(view.plugin("heard"))
+        if at < started or not self.ready(view):
+            return Status("RUNNING", "starting", since=started, source="screen")
+        if view.probe.now - heard > SILENCE:
+            return Status("UNKNOWN", "opencode does not answer", since=heard, source="hook")
+        return judge(view.read(view.plugin("status")), at)
+
+    def ready(self, view: View) -> bool:
+        return view.pane is not None and view.pane.title not in ("", STARTING) and view.mtime(view.plugin("heard")) > 0
+
+    def hand_over(self, view: View, text: str) -> None:
+        """Give it the message over its API, exactly; MngError when it does not take it."""
+        session = current(view)
+        if not session:
+            session = api(view, "/session", {})["id"]
+            view.host.runner.put({view.plugin("session"): File(session.encode())})
+            api(view, "/tui/select-session", {"sessionID": session})
+        api(view, f"/session/{session}/prompt_async", {"parts": [{"type": "text", "text": text}]})
+
+    def mark(self, view: View) -> set[str]:
+        return {message["info"]["id"] for message in latest(view)}
+
+    def received(self, view: View, text: str, mark: set[str]) -> str:
+        new = [message for message in latest(view) if message["info"]["id"] not in mark]
+        return "its session has the message" if any(said(message) == text for message in new) else ""
+
+
+def script(host: Host) -> str:
+    return f"{host.dir}/commands/opencode.sh"
+
+
+def current(view: View) -> str:
+    """The id of the conversation on the screen; "" before the first message."""
+    return view.read(view.plugin("session")).decode().strip()
+
+
+def latest(view: View) -> list[dict[str, Any]]:
+    session = current(view)
+    return list(api(view, f"/session/{session}/message?limit={TAIL}")) if session else []
+
+
+def said(message: dict[str, Any]) -> str:
+    """What the user wrote; "" of the agent's own messages."""
+    parts = [part["text"] for part in message["parts"] if part["type"] == "text" and not part.get("synthetic")]
+    return "".join(parts) if message["info"]["role"] == "user" else ""
+
+
+def judge(answers: bytes, at: float) -> Status:
+    """From what the watcher keeps: sessions at work, permissions and questions that wait, the last error."""
+    try:
+        sessions, permissions, questions, error = [json.loads(line or b"null") for line in answers.split(b"\n")[:4]]
+    except ValueError:
+        return Status("UNKNOWN", "its status file cannot be read", since=at, source="file")
+    if permissions:
+        detail = ": ".join([permissions[0]["permission"], *permissions[0].get("patterns", [])[:1]])
+        return Status("WAITING", "permission", detail, since=at, source="hook")
+    if questions:
+        return Status("WAITING", "question", questions[0]["questions"][0]["question"], since=at, source="hook")
+    if sessions:
+        return at_work(next((one["message"] for one in sessions.values() if one["type"] == "retry"), ""), at)
+    failed = (error or {}).get("properties", {}).get("error", {})
+    message = str(failed.get("data", {}).get("message", "")) if failed.get("name") != "MessageAbortedError" else ""
+    return Status("WAITING", reason_of(f"{message} {failed}") or "turn-end", message, since=at, source="hook")
+
+
+def at_work(trouble: str, at: float) -> Status:
+    """Busy; or the model API refuses, which opencode tries again for ever."""
+    if reason := reason_of(trouble):
+        return Status("WAITING", reason, trouble, since=at, source="hook")
+    return Status("RUNNING", f"tries again: {trouble}" if trouble else "", since=at, source="hook")
+
+
+def reason_of(error: str) -> str:
+    """Whether an error is about the account: auth, limit or ""."""
+    if re.search(r"\b40[13]\b|unauthorized|authenticat|api key|ProviderAuthError", error, re.IGNORECASE):
+        return "auth"
+    return (
+        "limit" if re.search(r"\b429\b|rate.?limit|quota|usage limit|too many requests", error, re.IGNORECASE) else ""
+    )
+
+
+def api(view: View, path: str, body: Any = None) -> Any:
+    """One request, made on the agent's host; the password is in a file that curl reads."""
+    port = view.read(view.plugin("port")).decode().strip()
+    sends = ["-H", "content-type: application/json", "--data-binary", "@-"] if body is not None else []
+    options = ["-sS", "-m", "10", "-K", view.plugin("curl"), "-w", "\\n%{http_code}"]
+    line = cmd("curl", options, sends, f"http://127.0.0.1:{port}{path}")
+    stdin = json.dumps(body).encode() if body is not None else None
+    done = view.host.runner.run(line, stdin=stdin, check=False, timeout=20)
+    answer, _, code = done.out.rpartition(b"\n")
+    if done.code or not code.startswith(b"2"):
+        why = done.complaint if done.code else answer.decode(errors="replace")[:200]
+        raise MngError(f"opencode's API did not take {path}: {why}")
+    return json.loads(answer) if answer.strip() else None
