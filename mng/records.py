@@ -36,12 +36,15 @@ class Record(BaseModel):
         return self.model_dump_json(indent=1).encode() + b"\n"
 
 
+Kind = Literal["worktree", "copy", "clone", "in-place"]
+
+
 class Work(BaseModel):
     """Where an agent works and what was made for it; decided before anything is made, so that it can be undone."""
 
     model_config = ConfigDict(extra="allow", defer_build=True)
 
-    kind: Literal["worktree", "copy", "clone", "in-place"]
+    kind: Kind
     path: str  # the agent's work dir
     root: str = ""  # the top of what was made, where `path` is a folder inside it
     source: str = ""  # the folder it was made from
@@ -49,6 +52,7 @@ class Work(BaseModel):
     branch: str = ""
     base: str = ""  # commit the branch starts from
     made_branch: bool = False
+    claim: str = ""  # file on the host that says what of this was really made by us
 
 
 class AgentRecord(Record):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mng import output
 from mng.roles.role import Play, role
 from mng.sync.source import Placement, place
 
@@ -10,4 +11,9 @@ from mng.sync.source import Placement, place
 def workdir(on: Play, placement: Placement) -> None:
     """Made as planned; the plan was journaled before."""
     work = placement.work
-    on.op(f"{work.kind} {work.path}", work.kind == "in-place", lambda: place(on.host.runner, placement))
+
+    def make() -> None:
+        for note in place(on.host.runner, placement):
+            output.note(note)
+
+    on.op(f"{work.kind} {work.path}", work.kind == "in-place", make)

@@ -82,6 +82,8 @@ def free(agent: Agent) -> Probe:
     probe = agent.host.probe()
     if probe.problem:
         raise NotAvailable(f"{agent.host.name}: {probe.problem}", "apt-get install tmux, or: brew install tmux")
+    if probe.files.link(agent.host.claim(agent.name)):
+        raise NameTaken(agent.name)
     if any(pane.session == agent.session for pane in probe.panes):
         raise MngError(
             f"a tmux session {agent.session} is there already", f"take another name, or: mng connect {agent.name}"
@@ -97,9 +99,7 @@ def claim(agent: Agent) -> None:
     )
     done = host.runner.run(link, check=False)
     if done.code and b"exist" in done.err:
-        raise NameTaken(
-            f"there is an agent {agent.name} already", f"mng connect {agent.name}, or: mng create {agent.name} --reuse"
-        )
+        raise NameTaken(agent.name)
     if done.code:
         raise MngError(f"cannot keep agents in {host.dir}: {done.complaint}")
     host.runner.put(
@@ -109,6 +109,9 @@ def claim(agent: Agent) -> None:
 
 class NameTaken(MngError):
     """Another agent has the name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"there is an agent {name} already", f"mng connect {name}, or: mng create {name} --reuse")
 
 
 def undo(agent: Agent, journal: Journal) -> None:

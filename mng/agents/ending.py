@@ -65,14 +65,16 @@ def remove(agent: Agent, journal: Journal, *, keep_work: bool = False, keep_logs
         journal.step("save")
         saved = None if journal.discard else save(host.runner, record.work, record.name, host.dir)
         if saved:
-            output.note(f"{record.name}: unsaved work is kept as {saved.ref}\n     to get it back: {saved.way_back}")
+            back = "".join(f"\n     {line}" for line in saved.way_back)
+            output.note(f"{record.name}: unsaved work ({saved.unsaved}) is kept as {saved.ref}; to get it back:{back}")
         journal.step("work")
-        unplace(host.runner, record.work)
+        for note in unplace(host.runner, record.work, saved):
+            output.note(f"{record.name}: {note}")
     journal.step("state")
     host.runner.run(forget(agent, keep_logs))
     journal.step("gone")
     journal.done()
-    return Removed(record.name, saved)
+    return Removed(record.name, saved or None)
 
 
 def forget(agent: Agent, keep_logs: bool = False) -> Cmd:

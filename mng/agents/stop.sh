@@ -13,8 +13,8 @@ members() { # pids of all processes of the agents in "$@", panes' own shells lef
         # shellcheck disable=SC2086
         carried=$(grep -lzs $patterns /proc/[0-9]*/environ | tr -dc '0-9\n')
     fi
-    ps -A -o pid= -o ppid= -o comm= | awk -v roots="$(printf '%s,' "${@##*=}")" -v carried="$carried" -v me="$$" -v skip="$skip" '
-        { parent[$1] = $2; name[$1] = $3 }
+    ps -A -o pid= -o ppid= -o stat= -o comm= | awk -v roots="$(printf '%s,' "${@##*=}")" -v carried="$carried" -v me="$$" -v skip="$skip" '
+        $3 !~ /^Z/ { parent[$1] = $2; name[$1] = $4 }
         END {
             for (p = me; p > 1 && !(p in own); p = parent[p]) own[p] = 1
             n = split(roots, r, ","); for (i = 1; i <= n; i++) if (r[i] > 1) { mine[r[i]] = 1; root[r[i]] = 1 }

@@ -23,12 +23,12 @@ from mng.agents.types import Chosen, Receipt, choose
 from mng.cli.command import command
 from mng.cli.options import CommonOptions, Duration, Options, Pairs, option
 from mng.cli.text import composed, given_message, on_terminal
-from mng.errors import Blocked, MngError, UsageError
+from mng.errors import Blocked, MngError, NotAvailable, UsageError
 from mng.host import Host
 from mng.inventory.inventory import Inventory
 from mng.inventory.provider import HostSpec
 from mng.names import Style, check_name, made_up, new_id
-from mng.records import AgentRecord
+from mng.records import AgentRecord, Kind
 from mng.roles.env import parse
 from mng.roles.steps import Steps
 from mng.sync.source import Placement, Source
@@ -84,7 +84,7 @@ class SourceOptions(Options):
     source_agent: str | None = option(None, "--from-agent", help="take the work dir of this agent")
     source_path: str | None = option(None, help="take this folder (with --source-agent: inside its work dir)")
     include_unclean: bool | None = option(None, off="--exclude-unclean", help="bring uncommitted changes along")
-    include_git: bool = option(True, help="bring .git along in a copy")
+    include_git: bool = option(False, help="bring .git along in a copy")
     include_gitignored: bool = option(False, help="bring ignored files along in a copy")
     ensure_clean: bool = option(True, help="refuse to start from a tree with uncommitted changes")
 
@@ -248,14 +248,12 @@ def planned(o: CreateOptions, inventory: Inventory) -> Plan:
     name = check_name(o.name) if o.name else made_up(o.name_style, host.runner.tree().names(f"{host.dir}/names"))
     chosen = choose("generic" if o.agent_cmd else o.type, o.settings)
     windows, variables = added(o.add_cmd)
-    folder, source_record = source_folder(o, inventory)
-    placement = Placement.plan(
-        Source.of(host.runner, folder), kind=kind_of(o), path=target_path(o, host), agent=name, name=name, base_branch=o.base_branch,
-    )  # fmt: skip
+    id_ = new_id("agent")
+    placement, project = placed(o, host, source_folder(o, inventory, host), name, id_)
     record = AgentRecord(
-        id=new_id("agent"), name=name, type="generic" if o.agent_cmd else chosen.name, kind=chosen.kind.name, work=placement.work,
+        id=id_, name=name, type="generic" if o.agent_cmd else chosen.name, kind=chosen.kind.name, work=placement.work,
         program=list(chosen.program), command=o.agent_cmd or "", args=[*chosen.args, *o.agent_args], host_id=host.id,
-        labels={"project": o.project or placement.project, **o.label}, windows=windows,
+        labels={"project": o.project or project, **o.label}, windows=windows,
         resume_message=given_message(o.resume_message, o.resume_message_file) or "",
     )  # fmt: skip
     record = chosen.kind.prepare(record, host)
@@ -268,6 +266,40 @@ def host_for(o: CreateOptions, inventory: Inventory) -> Host:
         return inventory.host(o.host)
     spec = HostSpec(o.host_name or "", dict(o.tag), tuple(o.build_arg), tuple(o.start_arg), o.snapshot or "")
     return inventory.provider(o.in_ or "local").create(spec)
+
+
+def source_folder(o: CreateOptions, inventory: Inventory, host: Host) -> str:
+    """The folder that the work dir is made from: an agent's, one on the host, or this one."""
+    here = o.context or str(Path.cwd())
+    place, colon, path = (o.from_ or "").partition(":")
+    if o.source_agent or (o.from_ and not colon and not Path(o.from_).expanduser().is_dir() and "/" not in o.from_):
+        source = Team.of(inventory).named(o.source_agent or o.from_ or "")
+        return str(Path(source.record.work.path, o.source_path or ""))
+    if colon and place:
+        if inventory.host(place).id != host.id:
+            raise NotAvailable(f"--from {o.from_}: work can't be brought from another host", f"use a folder on {host.name}")
+        return host.expand(path)
+    return str(Path(here, Path(o.source_path or o.from_ or ".").expanduser()).absolute())
+
+
+def placed(o: CreateOptions, host: Host, folder: str, name: str, id_: str) -> tuple[Placement, str]:
+    """The work dir as it will be, and the name of the project it is of."""
+    branch = o.new_branch if isinstance(o.new_branch, str) else f"{o.new_branch_prefix}{name}" if o.new_branch else ""
+    base = o.base_branch or ""
+    source = Source.of(host.runner, folder, branch, base)
+    root = str(Path(folder, host.expand(o.target_path))) if o.target_path else f"{host.dir}/worktrees/{name}-{id_[6:14]}"
+    placement = Placement.plan(
+        source, root, f"{host.agent_dir(id_)}/placed", kind_of(o), branch=branch, base=base, depth=o.depth or 0,
+        shallow_since=o.shallow_since or "", ensure_clean=o.ensure_clean, include_unclean=o.include_unclean,
+        include_gitignored=o.include_gitignored, include_git=o.include_git,
+    )  # fmt: skip
+    return placement, Path(source.repo.removesuffix("/.git") or source.path).name.removesuffix(".git")
+
+
+def kind_of(o: CreateOptions) -> Kind | None:
+    """The kind of work dir asked for; None leaves it to the source."""
+    kinds: dict[Kind, bool] = {"worktree": o.worktree, "copy": o.copy_, "clone": o.clone, "in-place": o.in_place}
+    return next((kind for kind, on in kinds.items() if on), None)
 
 
 def environment(o: CreateOptions, chosen: Chosen) -> dict[str, str]:

@@ -31,7 +31,7 @@ class ExecOptions(Options):
     dry_run: bool = option(False, help="say where it would run, run nothing")
 
 
-class Exec(TargetOptions, ExecOptions, CommonOptions):
+class Exec(ExecOptions, TargetOptions, CommonOptions):
     """Exec"""
 
 
@@ -100,4 +100,4 @@ def ran(agent: Agent, o: Exec, alone: bool) -> Ran:
 
 def line(agent: Agent, o: Exec) -> Cmd:
     folder = agent.host.expand(o.cwd) if o.cwd else agent.record.work.path or agent.host.home
-    return agent.within(raw(o.command)).within(folder).env(**agent.env())
+    return Cmd(agent.within(raw(o.command)).within(folder).env(**agent.env()).line, o.command)
