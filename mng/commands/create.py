@@ -289,8 +289,8 @@ def placed(o: CreateOptions, host: Host, folder: str, name: str, id_: str) -> tu
     source = Source.of(host.runner, folder, branch, base)
     root = str(Path(folder, host.expand(o.target_path))) if o.target_path else f"{host.dir}/worktrees/{name}-{id_[6:14]}"
     placement = Placement.plan(
-        source, root, f"{host.agent_dir(id_)}/placed", kind_of(o), branch=branch, base=base, depth=o.depth or 0,
-        shallow_since=o.shallow_since or "", ensure_clean=o.ensure_clean, include_unclean=o.include_unclean,
+        source, path=root, claim=f"{host.agent_dir(id_)}/placed", kind=kind_of(o), branch=branch, base=base,
+        depth=o.depth, shallow_since=o.shallow_since, ensure_clean=o.ensure_clean, include_unclean=o.include_unclean,
         include_gitignored=o.include_gitignored, include_git=o.include_git,
     )  # fmt: skip
     return placement, Path(source.repo.removesuffix("/.git") or source.path).name.removesuffix(".git")
