@@ -65,7 +65,7 @@ def remove(agent: Agent, journal: Journal, *, keep_work: bool = False, keep_logs
         journal.step("save")
         saved = None if journal.discard else save(host.runner, record.work, record.name, host.dir)
         if saved:
-            back = "".join(f"\n     {line}" for line in saved.way_back)
+            back = "\n     ".join(["", *saved.way_back.splitlines()])
             output.note(f"{record.name}: unsaved work ({saved.unsaved}) is kept as {saved.ref}; to get it back:{back}")
         journal.step("work")
         for note in unplace(host.runner, record.work, saved):
