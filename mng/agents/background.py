@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 from mng.agents.agent import Agent
-from mng.agents.send import deliver
 from mng.errors import MngError
 
 PATIENCE = 120.0  # seconds that a program may take to start up
@@ -29,6 +28,8 @@ def hand_over(agent: Agent, text: str, key: str = "first") -> int:
         for target, source in ((0, null), (1, out), (2, out)):
             os.dup2(source, target)
         try:
+            from mng.agents.send import deliver
+
             receipt = deliver(agent, text, key=key, timeout=PATIENCE)
             line, code = f"{receipt.outcome}: {receipt.evidence}", receipt.outcome != "delivered"
         except MngError as error:

@@ -6,7 +6,6 @@ from invoke import Context
 
 from mng import output
 from mng.agents.attaching import go_to
-from mng.agents.send import deliver
 from mng.agents.team import Team
 from mng.cli.command import command
 from mng.cli.options import CommonOptions, Duration, Options, option
@@ -46,6 +45,8 @@ def connect(c: Context, o: Connect) -> None:
         output.progress(f"starting {agent.name}, which was {state.state}")
         agent.start(resume=True)
     if message:
+        from mng.agents.send import deliver
+
         receipt = deliver(agent, message, timeout=o.ready_timeout)
         if receipt.outcome != "delivered":
             output.warn(f"the message is {receipt.outcome}: {receipt.evidence}")

@@ -17,7 +17,6 @@ from mng.agents.attaching import go_to
 from mng.agents.background import hand_over
 from mng.agents.creation import NameTaken, Plan, build, finish
 from mng.agents.row import AgentRow
-from mng.agents.send import deliver
 from mng.agents.team import Team
 from mng.agents.types import Chosen, Receipt, choose
 from mng.cli.command import command
@@ -217,6 +216,8 @@ def carry_on(agent: Agent, o: CreateOptions, *, fresh: bool, message: str = "") 
         return agent.row()
     agent.survives()
     if message:
+        from mng.agents.send import deliver
+
         told(agent, deliver(agent, message, timeout=max(o.ready_timeout, 30.0)))
     elif o.await_ready:
         agent.wait("ready", o.ready_timeout)

@@ -7,7 +7,6 @@ from invoke import Context
 from mng import output
 from mng.agents.agent import Agent
 from mng.agents.attaching import go_to
-from mng.agents.send import deliver
 from mng.agents.team import Team
 from mng.cli.chosen import Outcome, chosen
 from mng.cli.command import command
@@ -60,6 +59,8 @@ def started(agent: Agent, team: Team, o: Start) -> Outcome:
     agent.start(resume=True, view=agent.view(team.probe(agent.host)))
     agent.survives()
     if agent.record.resume_message:
+        from mng.agents.send import deliver
+
         receipt = deliver(agent, agent.record.resume_message, timeout=30)
         if receipt.outcome != "delivered":
             output.warn(f"{agent.name}: the resume message is {receipt.outcome}: {receipt.evidence}")
