@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # Read by quickstart.sh and test.sh: how they install what is missing.
 
 step() { printf '\n==> %s\n' "$*"; }
@@ -30,11 +31,14 @@ need_system() {
     step "Installing with apt-get:$missing"
     as_root apt-get update -qq
     # shellcheck disable=SC2086  # a list of words
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
+    said=$(as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing 2>&1) || {
+        echo "$said" >&2
+        exit 1
+    }
 }
 
 need_python() {
-    need_system python3:python3
+    need_system "python3:python3 python3-venv"
     if ! python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
         echo "python3 is $(python3 --version), but mng needs 3.11 or later" >&2
         exit 1

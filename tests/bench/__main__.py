@@ -1,0 +1,197 @@
+"""`python -m tests.bench [--rounds N] [--only NAME] [--quick] [--skip-200]`: a table of medians, ratios and targets."""
+
+import argparse
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import isnan
+from pathlib import Path
+
+from tests.bed.world import World
+from tests.bench.sides import Original, Ours, Side, Took
+
+Work = Callable[[Side, Took, int], None]  # does and measures a scenario once, in this round
+BIG_FILES, BIG_SIZE = 20_000, 10_000
+
+
+@dataclass
+class Scenario:
+    name: str
+    target: float  # at most this, as a ratio to the original (or `unit`)
+    work: Work
+    agents: int = 0  # in a world of that many
+    unit: str = ""  # "ms": the target is absolute; "git": a ratio to plain git
+    once: bool = False
+
+
+def plain(*words: str) -> Work:
+    return lambda side, took, turn: side.time(took, words)
+
+
+def create(side: Side, took: Took, turn: int) -> None:
+    side.time(took, side.create(f"new{turn}"))
+    side.run(["destroy", "-f", f"new{turn}"], check=False)
+
+
+def in_world(count: int, *words: str) -> Work:
+    return lambda side, took, turn: side.time(took, words, str(count))
+
+
+def start(side: Side, took: Took, turn: int) -> None:
+    side.run(["stop", "a1"], "1")
+    side.time(took, ["start", "a1"], "1")
+
+
+def stop(side: Side, took: Took, turn: int) -> None:
+    side.run(["start", "a1"], "1", check=False)
+    side.time(took, ["stop", "a1"], "1")
+    side.run(["start", "a1"], "1")
+
+
+def destroy(side: Side, took: Took, turn: int) -> None:
+    side.run(side.create(f"old{turn}"))
+    side.time(took, ["destroy", "-f", f"old{turn}"])
+
+
+def tab(count: int) -> Work:
+    return lambda side, took, turn: side.tab(took, str(count))
+
+
+def big(side: Side, took: Took, turn: int) -> None:
+    repo = Big.repo()
+    side.time(took, side.create(f"big{turn}"), cwd=repo)
+    side.run(["destroy", "-f", f"big{turn}"], check=False)
+
+
+class Git(Side):
+    """Plain git, for what should cost what it costs."""
+
+    label = "git"
+
+    def __init__(self) -> None:
+        super().__init__(Path("/usr/bin/git"))
+
+    def big(self, took: Took, turn: int) -> None:
+        folder = self.world().root / f"big{turn}"
+        line = ["git", "worktree", "add", "-q", "-b", f"plain{turn}", str(folder)]
+        self.measure(took, line, "work", Big.repo())
+        self.world().git("worktree", "remove", "--force", folder, cwd=Big.repo())
+
+
+class Big:
+    """One repository of 20,000 files and 200 MB for all sides."""
+
+    made: World | None = None
+
+    @classmethod
+    def repo(cls) -> Path:
+        if not cls.made:
+            cls.made = World()
+            block = "".join(f"line {number} of a file that is like others\n" for number in range(300))
+            files = {f"d{number // 100}/f{number}.txt": f"{number}\n{block}"[:BIG_SIZE] for number in range(BIG_FILES)}
+            cls.made.make_repo(cls.made.root / "big", files)
+        return cls.made.root / "big"
+
+
+SCENARIOS = [
+    Scenario("--help", 0.10, plain("--help")),
+    Scenario("create", 0.17, create),
+    Scenario("create, 20,000 files", 1.15, big, unit="git"),
+    Scenario("list, 1 agent", 0.12, in_world(1, "list"), 1),
+    Scenario("list, 50 agents", 0.07, in_world(50, "list"), 50),
+    Scenario("list, 200 agents", 0.02, in_world(200, "list"), 200),
+    Scenario("exec", 0.15, in_world(1, "exec", "a1", "true"), 1),
+    Scenario("message", 0.30, in_world(1, "message", "a1", "-m", "hello"), 1),
+    Scenario("start", 0.20, start, 1),
+    Scenario("stop", 0.20, stop, 1),
+    Scenario("destroy -f", 0.20, destroy),
+    Scenario("TAB, 1 agent", 20, tab(1), 1, unit="ms"),
+    Scenario("TAB, 200 agents", 20, tab(200), 200, unit="ms"),
+    Scenario("destroy -f --all, 200", 0.02, in_world(200, "destroy", "-f", "--all"), 200, once=True),
+]
+
+
+def measure(scenario: Scenario, sides: list[Side], rounds: int) -> dict[str, Took]:
+    """Side by side, in turns that alternate, so that the machine's moods hit both."""
+    took: dict[str, Took] = {side.label: Took() for side in sides}
+    for side in sides:
+        if scenario.agents and str(scenario.agents) not in side.worlds:
+            attempt(took[side.label], lambda side=side: side.grow(scenario.agents))  # type: ignore[misc]
+    for turn in range(1 if scenario.once else rounds):
+        for side in sides[:: 1 if turn % 2 else -1]:
+            mine = took[side.label]
+            if isinstance(side, Git):
+                attempt(mine, lambda side=side, mine=mine, turn=turn: side.big(mine, turn))  # type: ignore[misc]
+            elif not mine.wrong:
+                attempt(mine, lambda side=side, mine=mine, turn=turn: scenario.work(side, mine, turn))  # type: ignore[misc]
+    return took
+
+
+def attempt(took: Took, work: Callable[[], None]) -> None:
+    try:
+        work()
+    except (AssertionError, OSError, LookupError) as error:
+        took.wrong = str(error).strip().splitlines()[-1]
+
+
+def row(scenario: Scenario, took: dict[str, Took]) -> tuple[str, bool]:
+    ours, original = took["mng"], took.get("original", Took())
+    base = took["git"].median if scenario.unit == "git" else original.median
+    reached = ours.median * 1000 if scenario.unit == "ms" else ours.median / base
+    unit = " ms" if scenario.unit == "ms" else " × git" if scenario.unit == "git" else ""
+    fine = reached <= scenario.target
+    seen = ours.wrong or ("?" if isnan(reached) else f"{reached:.3g}{unit}")
+    cells = [
+        scenario.name,
+        seconds(original),
+        seconds(ours),
+        seen,
+        f"≤ {scenario.target:g}{unit}",
+        "yes" if fine else "NO",
+    ]
+    cells += ["-" if isnan(each.peak) else f"{each.peak:.0f}" for each in (original, ours)]
+    return "| " + " | ".join(cells) + " |", fine
+
+
+def seconds(took: Took) -> str:
+    return "failed" if took.wrong else "-" if isnan(took.median) else f"{took.median:.3f} s"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=7, help="how often each is measured")
+    parser.add_argument("--only", action="append", default=[], help="scenarios whose name contains this (repeatable)")
+    parser.add_argument("--quick", action="store_true", help="three rounds, none with 200 agents or 20,000 files")
+    parser.add_argument("--skip-200", action="store_true", help="none with 200 agents: the original takes minutes")
+    asked = parser.parse_args()
+    wanted = [each for each in SCENARIOS if not asked.only or any(word in each.name for word in asked.only)]
+    if asked.quick or asked.skip_200:
+        wanted = [each for each in wanted if each.agents < 200]
+    if asked.quick:
+        wanted = [each for each in wanted if each.unit != "git"]
+    sides: list[Side] = [Ours(), Original()]
+    git = Git()
+    fine, peaks = True, {"mng": 0.0, "original": 0.0}
+    heads = ["scenario", "original", "mng", "reached", "target", "met", "peak MB, original", "mng"]
+    print(f"| {' | '.join(heads)} |\n|{'---|' * len(heads)}")
+    try:
+        for scenario in wanted:
+            also: list[Side] = [git] if scenario.unit == "git" else []
+            took = measure(scenario, sides + also, min(3, asked.rounds) if asked.quick else asked.rounds)
+            line, met = row(scenario, took)
+            fine &= met
+            for label in peaks:
+                peaks[label] = max(peaks[label], 0 if isnan(took[label].peak) else took[label].peak)
+            print(line, flush=True)
+        ratio = peaks["mng"] / (peaks["original"] or 1)
+        print(f"\nPeak memory: {peaks['mng']:.0f} MB of {peaks['original']:.0f} MB, {ratio:.2f} (target ≤ 0.5)")
+    finally:
+        for side in [*sides, git]:
+            side.end()
+        if Big.made:
+            Big.made.end()
+    return 0 if fine and ratio <= 0.5 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
