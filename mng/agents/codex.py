@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any, ClassVar, NamedTuple
 
 from mng.agents import tmux
@@ -21,6 +22,10 @@ HOOKS = ("SessionStart", *AT_WORK, "Stop", "Interrupt", "SessionEnd")
 STARTING = "starting"  # the pane's title until codex gives it one: then it takes messages
 BUSY = re.compile("[\u2801-\u28ff] ")
 ASKS = re.compile(r"\[ [.!] \] Action Required")
+USUAL_ENV = (
+    "OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_ORGANIZATION", "OPENAI_PROJECT", "AZURE_OPENAI_API_KEY",
+    "CODEX_API_KEY", "CODEX_ACCESS_TOKEN", "CODEX_HOME",
+)  # fmt: skip
 LAG = 1.5  # seconds that the title may be behind the hooks
 OPTIONS = ["--no-daemon", "--dangerously-bypass-hook-trust", "-c", "check_for_update_on_startup=false",
            "-c", 'tui.terminal_title=["activity","project"]']  # fmt: skip
@@ -42,10 +47,21 @@ class Codex(AgentType):
     name: ClassVar[str] = "codex"
     program: ClassVar[tuple[str, ...]] = ("codex",)
     install: ClassVar[Cmd | None] = cmd("npm", "install", "-g", "@openai/codex")
-    pass_env: ClassVar[tuple[str, ...]] = (
-        "OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_ORGANIZATION", "OPENAI_PROJECT", "AZURE_OPENAI_API_KEY",
-        "CODEX_API_KEY", "CODEX_ACCESS_TOKEN", "CODEX_HOME",
-    )  # fmt: skip
+
+    @property
+    def pass_env(self) -> tuple[str, ...]:  # type: ignore[override]
+        """Accounts, and what the user's model providers read their keys from."""
+        import tomllib
+
+        config = Path(os.environ.get("CODEX_HOME") or Path.home() / ".codex") / "config.toml"
+        try:
+            providers = (
+                tomllib.loads(config.read_text()).get("model_providers", {}).values() if config.is_file() else ()
+            )
+        except ValueError:
+            return USUAL_ENV  # codex itself says what is wrong with the file
+        named = (name for one in providers for name in (one.get("env_key"), *one.get("env_http_headers", {}).values()))
+        return (*USUAL_ENV, *(name for name in named if name))
 
     def launch(self, record: AgentRecord, host: Host, *, resume: bool) -> Cmd:
         folder = f"{host.agent_dir(record.id)}/plugin/codex"

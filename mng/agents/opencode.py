@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+from pathlib import Path
 from typing import Any, ClassVar
 
 from mng.agents.types import AgentType, Status, View, launch_words, program_of
@@ -14,11 +16,17 @@ from mng.roles.opencode import opencode
 from mng.roles.programs import program
 from mng.roles.role import Role
 from mng.runner import File
-from mng.shell import Cmd, cmd
+from mng.shell import Cmd, cmd, joined
 
 STARTING = "starting"  # the pane's title until opencode's screen is up
 SILENCE = 35.0  # seconds: opencode sends a heartbeat every ten
 TAIL = 20  # messages that are compared to tell a new one
+USUAL_ENV = (
+    "ANTHROPIC_API_KEY", "OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENROUTER_API_KEY", "GEMINI_API_KEY", "GROQ_API_KEY",
+    "GOOGLE_GENERATIVE_AI_API_KEY", "XAI_API_KEY", "MISTRAL_API_KEY", "DEEPSEEK_API_KEY", "GITHUB_TOKEN",
+    "OPENCODE_API_KEY", "OPENCODE_CONFIG", "OPENCODE_CONFIG_DIR", "OPENCODE_CONFIG_CONTENT", "OPENCODE_PERMISSION",
+    "OPENCODE_DISABLE_MODELS_FETCH", "OPENCODE_DISABLE_LSP_DOWNLOAD",
+)  # fmt: skip
 CHOOSES_SESSION = {"-s", "--session", "-c", "--continue"}
 
 
@@ -28,19 +36,20 @@ class Opencode(AgentType):
     name: ClassVar[str] = "opencode"
     program: ClassVar[tuple[str, ...]] = ("opencode",)
     install: ClassVar[Cmd | None] = cmd("npm", "install", "-g", "opencode-ai")
-    pass_env: ClassVar[tuple[str, ...]] = (
-        "ANTHROPIC_API_KEY", "OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENROUTER_API_KEY", "GEMINI_API_KEY",
-        "GOOGLE_GENERATIVE_AI_API_KEY", "GROQ_API_KEY", "XAI_API_KEY", "MISTRAL_API_KEY", "DEEPSEEK_API_KEY",
-        "GITHUB_TOKEN", "OPENCODE_API_KEY", "OPENCODE_CONFIG", "OPENCODE_CONFIG_DIR", "OPENCODE_CONFIG_CONTENT",
-        "OPENCODE_PERMISSION", "OPENCODE_DISABLE_MODELS_FETCH", "OPENCODE_DISABLE_LSP_DOWNLOAD",
-    )  # fmt: skip
+
+    @property
+    def pass_env(self) -> tuple[str, ...]:  # type: ignore[override]
+        """Accounts of the usual providers, and what the user's configuration names as {env:NAME}."""
+        config = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "opencode"
+        texts = [path.read_text(errors="replace") for path in sorted(config.glob("*.json*")) if path.is_file()]
+        return (*USUAL_ENV, *re.findall(r"\{env:(\w+)\}", "".join(texts)))
 
     def launch(self, record: AgentRecord, host: Host, *, resume: bool) -> Cmd:
         folder = f"{host.agent_dir(record.id)}/plugin/opencode"
         kept = host.runner.get([f"{folder}/session"]).get(f"{folder}/session", b"") if resume else b""
         session = "" if CHOOSES_SESSION.intersection(record.args) else kept.decode().strip()
         line = launch_words(self, record, ["-s", session] if session else [], record.args)
-        return Cmd(f"{cmd('sh', script(host), folder).line} {line.line}", line.shown)
+        return joined(cmd("sh", script(host), folder), " ", line)
 
     def roles(self, record: AgentRecord, host: Host) -> list[Role]:
         return [
