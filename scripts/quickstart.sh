@@ -4,30 +4,27 @@ set -eu
 cd "$(dirname "$0")/.."
 . scripts/install.sh
 
-mng=.venv/bin/mng
-
-need_system tmux:tmux git:git ps:procps
+need_system tmux:tmux git:git ps:procps "python3:python3 python3-venv"
 need_python
 install_locked requirements.lock
 rm -rf build
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --force-reinstall .
+PATH=$PWD/.venv/bin:$PATH
 
-step "An agent, in a git worktree and tmux session of its own"
-show "$mng" create hello demo --reuse --no-connect --no-ensure-clean
-show "$mng" message hello --wait --message "What can you do?"
-show "$mng" list
-step "Its answer"
-# shellcheck disable=SC2016  # the variable is the agent's
-"$mng" exec hello 'tail -n 1 "$MNG_AGENT_STATE_DIR"/plugin/demo/transcript.jsonl' |
-    .venv/bin/python -c 'import json, sys; print(json.loads(sys.stdin.readline())["text"])'
+step "An agent, in a git worktree and a tmux session of its own"
+show mng create hello demo --reuse --no-connect --no-ensure-clean
+step "A message to it, and its answer"
+show mng message hello --wait --message "What can you do?"
+step "All agents"
+show mng list
 
-cat <<END
+cat <<'END'
 
 ==> Next
-    . .venv/bin/activate             # so that \`mng\` is a command
-    mng connect hello                # talk to it; Ctrl-b d leaves, the agent goes on
-    mng message hello -m "list files"
-    mng my-task                      # the real thing: Claude Code (or: mng my-task codex)
-    mng destroy hello                # its work is saved first
+    . .venv/bin/activate                  so that `mng` is a command
+    mng connect hello                     talk to it; Ctrl-b d leaves, the agent goes on
+    mng message hello --wait -m "ls"      or talk from here
+    mng destroy hello                     its work is saved before it goes
+    mng my-task                           the real thing: Claude Code (mng my-task codex for Codex)
     mng --help
 END
