@@ -134,6 +134,8 @@ class Template:
         except ValueError as error:
             raise UsageError(f"--format: {text!r}: {error}") from None
         self.fields = [field for _, field in self.parts if field is not None]
+        if "" in self.fields:
+            raise UsageError("--format: {} names no field")
 
     def check(self, row: type) -> None:
         for field in self.fields:

@@ -46,7 +46,13 @@ _mng_complete() {
         *) if [ -z "$first" ]; then offer="$top"; elif [ "$kind" = AGENT ]; then offer="$offer AGENT"; fi ;;
     esac
     case "$offer" in
-        FILE) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+        FILE)
+            if [ -z "$ZSH_VERSION" ]; then
+                COMPREPLY=($(compgen -f -- "$cur"))
+            else # whose compgen takes no notice of the word
+                for path in "$cur"*; do COMPREPLY[${#COMPREPLY[@]}]="$path"; done
+            fi
+            return ;;
         *AGENT)
             offer="${offer%AGENT}"
             for path in "${MNG_HOST_DIR:-$home}"/names/*; do

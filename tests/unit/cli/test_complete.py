@@ -1,0 +1,113 @@
+"""TAB, in the shells themselves."""
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mng.cli import complete
+from tests.unit.cli.conftest import Ended
+from tests.unit.cli.fakes import contents
+
+TABS = [  # what stands before the cursor, and all that is offered
+    (["sn"], "snap snapshot"),
+    (["dest"], "destroy"),
+    (["snapshot", "c"], "create"),
+    (["destroy", "a"], "al-2 alpha"),
+    (["rm", "a"], "al-2 alpha"),
+    (["destroy", "alpha", "b"], "beta"),
+    (["destroy", "--fo"], "--force --format"),
+    (["destroy", "--agent", "be"], "beta"),
+    (["create", "--in", ""], "docker local modal"),
+    (["new-name", "--in", "d"], "docker"),
+    (["--in", "l"], "local"),
+    (["create", "--no-c"], "--no-connect"),
+    (["create", "--excl"], "--exclude-unclean"),
+    (["list", "--log-file", "/et"], "/etc"),
+    (["list", "a"], ""),
+    (["create", "--name", ""], ""),
+    (["create", "--", "a"], ""),
+]
+
+
+@pytest.fixture
+def cached(home: Path) -> Path:
+    (home / ".mng" / "names").mkdir(parents=True)
+    for name in ("alpha", "al-2", "beta"):
+        (home / ".mng" / "names" / name).symlink_to("../agents/x")
+    complete.refresh(contents, "1", begin=True)
+    return complete.cache()
+
+
+def bash(words: list[str]) -> str:
+    quoted = " ".join(f"'{word}'" for word in ["mng", *words])
+    call = f'COMP_WORDS=({quoted}); COMP_CWORD={len(words)}; _mng_complete; echo "${{COMPREPLY[*]}}"'
+    script = f"{complete.script('bash')}\n{call}"
+    return subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True, timeout=60).stdout
+
+
+@pytest.mark.parametrize(("words", "offered"), TABS, ids=[" ".join(words) for words, _ in TABS])
+def test_bash(cached: Path, words: list[str], offered: str) -> None:
+    assert " ".join(sorted(bash(words).split())) == offered
+
+
+def test_bash_splits_at_the_equals_sign(cached: Path) -> None:
+    assert bash(["create", "--in", "=", "d"]) == "docker\n"
+    assert sorted(bash(["create", "--in", "="]).split()) == ["docker", "local", "modal"]
+
+
+def test_other_roots_and_no_cache(cached: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (home / "elsewhere" / "names").mkdir(parents=True)
+    (home / "elsewhere" / "names" / "apart").symlink_to("x")
+    monkeypatch.setenv("MNG_HOST_DIR", str(home / "elsewhere"))
+    assert bash(["destroy", "a"]) == "apart\n"
+    monkeypatch.setenv("MNG_ROOT_NAME", "other")
+    assert bash(["destroy", "a"]) == "\n"
+
+
+def test_tab_starts_no_program(cached: Path) -> None:
+    shell = shutil.which("bash")
+    assert shell
+    call = "COMP_WORDS=(mng destroy b); COMP_CWORD=2; _mng_complete; echo $COMPREPLY"
+    script = f"PATH=/nowhere\n{complete.script('bash')}\n{call}"
+    done = subprocess.run([shell, "-c", script], capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("beta\n", "")
+
+
+@pytest.mark.skipif(not shutil.which("fish"), reason="fish is not installed")
+@pytest.mark.parametrize(("words", "offered"), TABS, ids=[" ".join(words) for words, _ in TABS])
+def test_fish(cached: Path, words: list[str], offered: str) -> None:
+    line = "mng " + " ".join(words)
+    script = f"{complete.script('fish')}\ncomplete -C '{line}'"
+    done = subprocess.run(["fish", "--no-config", "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    got = sorted(line.partition("\t")[0].rstrip("/") for line in done.stdout.splitlines())
+    assert " ".join(got) == offered
+
+
+@pytest.mark.skipif(not shutil.which("zsh"), reason="zsh is not installed")
+@pytest.mark.parametrize(("words", "offered"), TABS, ids=[" ".join(words) for words, _ in TABS])
+def test_zsh(cached: Path, words: list[str], offered: str) -> None:
+    """As zsh's bashcompinit calls it; what does not begin with the word at the cursor is left out by zsh later."""
+    quoted = " ".join(f"'{word}'" for word in ["mng", *words])
+    script = f"""{complete.script("zsh")}
+        emulate -L sh; setopt kshglob noshglob braceexpand ksh_arrays
+        COMP_WORDS=({quoted}); COMP_CWORD={len(words)}; _mng_complete; echo "${{COMPREPLY[*]}}" """
+    done = subprocess.run(["zsh", "-f", "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    assert " ".join(sorted(word for word in done.stdout.split() if word.startswith(words[-1]))) == offered
+
+
+def test_the_cache_follows_the_version(cached: Path, mng: Callable[[str], Ended]) -> None:
+    assert cached.read_text().startswith("|stamp|1 ")
+    mng("list")
+    assert cached.read_text().startswith("|stamp|1.2.3 ")
+    cached.unlink()
+    mng("list")
+    assert not cached.exists()  # nobody asked for completion
+
+
+def test_an_unwritable_cache_is_no_error(cached: Path, mng: Callable[[str], Ended]) -> None:
+    cached.unlink()
+    cached.mkdir()
+    assert mng("list").code == 0

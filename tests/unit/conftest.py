@@ -1,0 +1,21 @@
+"""A home and an environment of its own for each unit test."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from mng import output
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in [name for name in os.environ if name.startswith("MNG_")]:
+        monkeypatch.delenv(name)
+    folder = tmp_path / "home"
+    (folder / "work").mkdir(parents=True)
+    monkeypatch.setenv("HOME", str(folder))
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.chdir(folder / "work")
+    monkeypatch.setattr(output, "now", output.Now())
+    return folder
