@@ -1,0 +1,31 @@
+# Put before each script here: words NAME=VALUE become variables; git without prompts, hooks or the caller's repository.
+for word; do eval "${word%%=*}=\${word#*=}"; done
+unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_COMMON_DIR GIT_OBJECT_DIRECTORY GIT_ALTERNATE_OBJECT_DIRECTORIES \
+    GIT_NAMESPACE GIT_PREFIX GIT_LITERAL_PATHSPECS GIT_GLOB_PATHSPECS GIT_ICASE_PATHSPECS GIT_EXTERNAL_DIFF CDPATH
+export LANGUAGE=C GIT_TERMINAL_PROMPT=0 GIT_OPTIONAL_LOCKS=0 GIT_AUTHOR_NAME=mng GIT_AUTHOR_EMAIL=mng@localhost \
+    GIT_COMMITTER_NAME=mng GIT_COMMITTER_EMAIL=mng@localhost
+
+git() {
+    command git -c core.hooksPath=/dev/null -c core.fsmonitor=false -c core.safecrlf=false -c core.quotePath=false \
+        -c core.packedRefsTimeout=10000 -c core.filesRefLockTimeout=10000 -c checkout.workers=0 -c gc.auto=0 \
+        -c maintenance.auto=false -c submodule.recurse=false -c clone.rejectShallow=false -c protocol.version=2 "$@"
+}
+
+# The worktree's own folder in the repository: as its .git file says, or whichever one says it belongs to $root.
+find_admin() {
+    admin=
+    if [ -f "$1/.git" ]; then
+        IFS= read -r admin < "$1/.git"
+        admin=${admin#gitdir: }
+        case $admin in /*) ;; *) admin=$1/$admin ;; esac
+        [ -d "$admin" ] && admin=$(cd -- "$admin" && pwd -P)
+        case $admin in "$repo"/worktrees/*) [ -d "$admin" ] || admin= ;; *) admin= ;; esac
+    fi
+    [ -n "$admin" ] && return
+    for file in "$repo"/worktrees/*/gitdir; do
+        IFS= read -r line 2>/dev/null < "$file" || continue
+        [ "$line" = "$root/.git" ] && admin=${file%/gitdir}
+    done
+    return 0
+}
+

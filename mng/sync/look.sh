@@ -1,0 +1,51 @@
+# What of the work dir $root exists nowhere else. Prints: mode, git dir, whether $repo is there, commits with their children, "gitlinks", NUL, status.
+rm -f -- "$claim.index"
+admin=
+if [ "$kind" = worktree ] && [ -d "$repo" ]; then
+    find_admin "$root"
+    if [ -d "$root/.git" ]; then
+        mode=separate
+    elif [ -n "$admin" ]; then
+        mode=worktree dir=$admin
+    else
+        mode=files dir=$repo
+        git --git-dir="$repo" rev-parse -q --verify "refs/heads/$branch^{commit}" > /dev/null && base=refs/heads/$branch
+    fi
+elif [ -e "$root/.git" ] && { [ "$kind" != worktree ] || [ -d "$root/.git" ]; }; then
+    mode=separate
+elif [ -d "$repo" ]; then
+    mode=files dir=$repo
+else
+    mode=files dir=
+fi
+[ "$mode" != separate ] || dir=$(git -C "$root" rev-parse --absolute-git-dir) || exit
+[ -d "$repo" ] && there=1 || there=
+printf '%s\n%s\n%s\n' "$mode" "$dir" "$there"
+
+if [ "$mode" = separate ]; then
+    { [ ! -d "$repo" ] || git --git-dir="$repo" for-each-ref --format='^%(objectname)'; } |
+        git --git-dir="$dir" rev-list --children --ignore-missing --stdin --branches --tags --reflog HEAD ${remotes:+--not --remotes} || exit
+elif [ "$kind" = worktree ] && [ -n "$dir" ]; then
+    { [ -z "$admin" ] || printf 'HEAD\n'
+      [ -z "$made" ] || printf 'refs/heads/%s\n' "$branch"
+      cat "$dir/logs/HEAD" "$repo/logs/refs/heads/$branch" 2> /dev/null | sed -n 's/^[0-9a-f]* \([0-9a-f]*\) .*/\1/p'
+    } | git --git-dir="$dir" rev-list --children --ignore-missing --stdin --not ${made:+"--exclude=refs/heads/$branch"} --glob='refs/*' || exit
+fi
+printf 'gitlinks\n'
+if [ ! -d "$root" ]; then
+    printf '\0'
+    exit
+fi
+[ "$mode" = files ] || git --git-dir="$dir" --work-tree="$root" ls-files -s | sed -n 's/^160000 [^	]*	//p'
+printf '\0'
+cd -- "$root" || exit
+if [ "$mode" != files ]; then
+    git --git-dir="$dir" --work-tree="$root" status --porcelain=v2 --branch -z --untracked-files=all --no-renames --ignore-submodules=none
+elif [ -n "$dir" ]; then
+    export GIT_INDEX_FILE="$claim.index"
+    git --git-dir="$dir" --work-tree="$root" read-tree ${base:-"$(: | git hash-object -t tree --stdin)"} || exit
+    git --git-dir="$dir" --work-tree="$root" status --porcelain=v2 -z --untracked-files=all --no-renames --ignore-submodules=none
+else
+    : > "$claim.looked"
+    [ -d "$source" ] && diff -rq --no-dereference -x .git -- "$source" "$root" > /dev/null || printf '? .\0'
+fi

@@ -1,0 +1,43 @@
+# Commit the state of the folder $root on top of its HEAD, by an index of our own, as $ref in the repository $target.
+# stdin: NUL-ended pathspecs for `git add`. Prints the commit.
+if [ ! -d "$target" ]; then git init -q --bare -- "$target" || exit; fi
+[ -n "$dir" ] || dir=$target
+export GIT_INDEX_FILE="$index"
+rm -f -- "$index" "$index.lock"
+g() { git --git-dir="$dir" --work-tree="$root" -c core.fsync=committed -c core.fsyncMethod=batch -c add.ignoreErrors=false "$@"; }
+
+head='' staged='' parents=''
+if [ "$mode" = files ]; then
+    [ -z "$base" ] || g read-tree "$base" || exit
+    case $base in '' | *:*) ;; *) head=$(g rev-parse -q --verify "$base^{commit}") ;; esac
+else
+    head=$(g rev-parse -q --verify 'HEAD^{commit}')
+    if [ -f "$dir/index" ]; then
+        cp -- "$dir/index" "$index" || exit
+        staged=$(g write-tree 2> /dev/null)
+    fi
+fi
+if [ -d "$root" ]; then
+    cd -- "$root" || exit
+    g add -A --sparse ${force:+-f} --pathspec-from-file=- --pathspec-file-nul || exit
+    tree=$(g write-tree) || exit
+else # only its commits are left
+    tree=$(g rev-parse "$head^{tree}") || exit
+fi
+was=${head:+$(g rev-parse "$head^{tree}")}
+if [ -n "$staged" ] && [ "$staged" != "$tree" ] && [ "$staged" != "$was" ]; then
+    parents=" $(g commit-tree ${head:+-p "$head"} -m 'Index' "$staged")" || exit
+fi
+for tip in $tips; do [ "$tip" = "$head" ] || parents="$parents $tip"; done
+commit=$head
+if [ -z "$head" ] || [ "$tree" != "$was" ] || [ -n "$parents" ]; then
+    commit=$(set -- ${head:+-p "$head"}; for tip in $parents; do set -- "$@" -p "$tip"; done; g commit-tree "$@" -m "$message" "$tree") || exit
+fi
+g update-ref -m "$message" "$ref" "$commit" '' || exit
+if [ "$mode" = separate ]; then
+    unset GIT_INDEX_FILE
+    git --git-dir="$target" -c protocol.file.allow=always fetch -q --no-tags --no-recurse-submodules --no-write-fetch-head \
+        -- "$root" "$ref:$ref" || exit
+fi
+[ "$(git --git-dir="$target" cat-file -t "$ref^{tree}")" = tree ] && [ "$(git --git-dir="$target" rev-parse "$ref^{tree}")" = "$tree" ] || exit
+printf '%s\n%s\n' "$commit" "$head"
