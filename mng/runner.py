@@ -125,7 +125,8 @@ class LocalRunner:
                     os.fchmod(out.fileno(), file.mode)
                 os.replace(new, path)  # noqa: PTH105
             except OSError as error:
-                Path(new).unlink(missing_ok=True)
+                with contextlib.suppress(OSError):
+                    Path(new).unlink()
                 raise MngError(f"cannot write {path}: {error.strerror}") from None
 
     def get(self, paths: Sequence[str]) -> dict[str, bytes]:

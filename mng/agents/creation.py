@@ -131,6 +131,14 @@ def take_back(agent: Agent, journal: Journal) -> None:
     remove(agent, journal, keep_work="work" not in journal.steps)
 
 
+def available(inventory: Inventory, host: Host, name: str) -> None:
+    """NameTaken if an agent has the name; what a killed create or destroy of that name left is finished first."""
+    if host.runner.tree().link(host.claim(name)):
+        finish(inventory, only=name)
+    if host.runner.tree().link(host.claim(name)):
+        raise NameTaken(name)
+
+
 def finish(inventory: Inventory, only: str = "", dry_run: bool = False) -> list[str]:
     """Finish what killed creates and destroys left (of one name, with `only`); what was done, in words."""
     finished = []

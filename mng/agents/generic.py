@@ -21,7 +21,8 @@ class Generic(AgentType):
     def launch(self, record: AgentRecord, host: Host, *, resume: bool) -> Cmd:
         if not record.command:
             return launch_words(self, record, record.args)
-        return joined(raw(record.command), " ", cmd(record.args)) if record.args else raw(record.command)
+        line = joined(raw(record.command), " ", cmd(record.args)) if record.args else raw(record.command)
+        return cmd("sh", "-c", line)  # a shell of its own: `exit` in the line must not end the script around it
 
     def roles(self, record: AgentRecord, host: Host) -> list[Role]:
         first = record.program[0] if record.program else first_word(record.command)

@@ -53,7 +53,7 @@ def prose(task: Command) -> str:
 
 def text(option: Option) -> str:
     """The help of an option, whether it may be repeated, and its default."""
-    notes = []
+    notes = [", ".join(option.choices)] if option.many_choices else []
     if option.kind is list and option.place != "rest":
         notes.append("repeatable")
     if option.fallback not in (None, [], {}, (), False, True, "", 0):
@@ -62,4 +62,4 @@ def text(option: Option) -> str:
         )
     elif option.fallback is True:
         notes.append("default: yes")
-    return option.doc + (f" ({', '.join(notes)})" if notes else "")
+    return option.doc + (f" ({'; '.join(notes)})" if notes else "")

@@ -265,6 +265,11 @@ class Option(Argument):
         return sorted((("-" if len(n) == 1 else "--") + n for n in self.names), key=len)
 
     @property
+    def many_choices(self) -> bool:
+        """Too many to stand beside the flag."""
+        return sum(map(len, self.choices)) > 40
+
+    @property
     def word(self) -> str:
         """As a positional in the usage line."""
         name = self.names[0].upper()
@@ -279,7 +284,7 @@ class Option(Argument):
             flags = flags.replace("--", "--[no-]", 1)
         if self.off[1:]:
             flags = f"{', '.join(self.flags)} / {self.off[1]}"
-        value = "|".join(self.choices) or self.placeholder
+        value = self.placeholder if self.many_choices else "|".join(self.choices) or self.placeholder
         if self.kind is not bool and not self.count:
             flags += f"[={value}]" if self.optional else f" {value}"
         if self.place in ("word", "words"):

@@ -15,7 +15,7 @@ from mng import output
 from mng.agents.agent import Agent
 from mng.agents.attaching import go_to
 from mng.agents.background import hand_over
-from mng.agents.creation import NameTaken, Plan, build, finish
+from mng.agents.creation import Plan, available, build
 from mng.agents.row import AgentRow
 from mng.agents.team import Team
 from mng.agents.types import Chosen, Receipt, choose
@@ -164,23 +164,12 @@ def create(c: Context, o: CreateOptions) -> AgentRow:
         return Agent(plan.record, plan.host).row()
     output.progress(f"creating {plan.record.name}: {plan.record.type}, {plan.record.work.kind} {plan.record.work.path}")
     with editing(o) as edited:
-        agent = made(plan, inventory)
+        agent = build(plan, o.settings.host_dir / "journal")
     return carry_on(agent, o, fresh=True, message=edited() or message)
 
 
 def existing(inventory: Inventory, name: str) -> Agent | None:
     return next((agent for agent in Team.of(inventory).agents if agent.name == name), None)
-
-
-def made(plan: Plan, inventory: Inventory) -> Agent:
-    """Built; a name that only an unfinished create of a killed mng holds is freed first."""
-    journals = inventory.settings.host_dir / "journal"
-    try:
-        return build(plan, journals)
-    except NameTaken:
-        if not finish(inventory, only=plan.record.name) or existing(inventory, plan.record.name):
-            raise
-        return build(plan, journals)
 
 
 @contextlib.contextmanager
@@ -247,10 +236,15 @@ def planned(o: CreateOptions, inventory: Inventory) -> Plan:
     """The agent as it will be, from options, settings and the source; UsageError here or never."""
     host = host_for(o, inventory)
     name = check_name(o.name) if o.name else made_up(o.name_style, host.runner.tree().names(f"{host.dir}/names"))
+    available(inventory, host, name)
     chosen = choose("generic" if o.agent_cmd else o.type, o.settings)
     windows, variables = added(o.add_cmd)
     id_ = new_id("agent")
-    placement, project = placed(o, host, source_folder(o, inventory, host), name, id_)
+    try:
+        placement, project = placed(o, host, source_folder(o, inventory, host), name, id_)
+    except MngError:
+        available(inventory, host, name)  # somebody else's create of that name may be why
+        raise
     record = AgentRecord(
         id=id_, name=name, type="generic" if o.agent_cmd else chosen.name, kind=chosen.kind.name, work=placement.work,
         program=list(chosen.program), command=o.agent_cmd or "", args=[*chosen.args, *o.agent_args], host_id=host.id,
