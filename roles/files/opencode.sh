@@ -3,6 +3,7 @@
 #   session  the id of the conversation that the user is in
 #   heard    when opencode was last heard of (it sends a heartbeat every ten seconds)
 #   port, curl   where the API is, and its password as `curl -K` reads it
+#   pid      of opencode
 folder=$1
 shift
 activity=$folder/../../activity
@@ -24,7 +25,9 @@ write() { # NAME: what comes on stdin, as a whole
 }
 
 look() { # the server's own answers: an event that was missed does no lasting harm
-    now=$(curl -sf -m 5 -K "$folder/curl" -w '\n' "$url/session/status" "$url/permission" "$url/question") || return
+    now=$(curl -sf -m 5 -K "$folder/curl" -w '\n' "$url/session/status" "$url/permission" "$url/question")
+    missed=$?
+    [ $missed = 0 ] || return
     [ "$now$error" = "$before" ] && return
     before=$now$error
     printf '%s\n%s\n' "$now" "$error" | write status
@@ -46,7 +49,10 @@ belongs() { # the user's own conversation is one that no agent opened for a help
 heed() {
     : >"$folder/heard"
     case $line in
-    *'"type":"server.heartbeat"'*) return ;;
+    *'"type":"server.heartbeat"'*)
+        [ "$missed" = 0 ] || look
+        return
+        ;;
     *'"type":"message.updated"'*)
         case $line in
         *'"summary":'*) ;;
@@ -68,9 +74,21 @@ heed() {
     look
 }
 
+# shellcheck disable=SC2317
+end() { # the terminal is gone: opencode, which may go on with its turn, goes too
+    program=$(cat "$folder/pid")
+    kill "$program" 2>/dev/null
+    for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+        kill -0 "$program" 2>/dev/null || exit
+        sleep 0.1
+    done
+    kill -9 "$program" 2>/dev/null
+    exit
+}
+
 watch() {
-    trap - INT
-    error='' children='' before='' session=$(cat "$folder/session" 2>/dev/null)
+    trap end HUP
+    error='' children='' before='' missed=0 session=$(cat "$folder/session" 2>/dev/null)
     while kill -0 $$ 2>/dev/null; do
         if curl -sf -m 2 -o /dev/null -K "$folder/curl" "$url/global/health"; then
             curl -sN -K "$folder/curl" --speed-limit 1 --speed-time 30 "$url/event" | filter | while IFS= read -r line; do heed; done
@@ -82,7 +100,7 @@ watch() {
 (
     umask 077
     mkdir -p "$folder"
-    rm -f "$folder/status" "$folder/heard"
+    rm -f "$folder/status" "$folder/heard" "$folder/pid"
     port=0
     until [ $port != 0 ] && free $port; do port=$(($(od -An -N2 -tu2 /dev/urandom) % 12000 + 20000)); done
     echo $port >"$folder/port"
@@ -95,7 +113,8 @@ export OPENCODE_SERVER_USERNAME OPENCODE_SERVER_PASSWORD OPENCODE_DISABLE_AUTOUP
 unset OPENCODE_DISABLE_TERMINAL_TITLE
 printf '\033]2;starting\007'
 (umask 077 && watch) >/dev/null 2>&1 </dev/null &
-"$@" --hostname 127.0.0.1 --port "$port"
+# shellcheck disable=SC2016
+sh -c 'echo $$ >"$0/pid"; exec "$@"' "$folder" "$@" --hostname 127.0.0.1 --port "$port"
 code=$?
 kill $! 2>/dev/null
 exit $code
