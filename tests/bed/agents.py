@@ -68,11 +68,17 @@ def claude(world: World, url: str) -> None:
     write(world.home / ".claude" / "settings.json", {"permissions": {"allow": ["Bash(touch:*)"]}})
 
 
+def can_sandbox() -> bool:
+    """Where there are no user namespaces (in many containers), codex can only run without its sandbox, and never asks."""
+    return subprocess.run(["unshare", "--user", "true"], capture_output=True).returncode == 0
+
+
 def codex(world: World, url: str) -> None:
     world.env["STUB_KEY"] = "test"
     config = world.home / ".codex" / "config.toml"
     config.parent.mkdir()
     config.write_text(
+        f'sandbox_mode = "{"workspace-write" if can_sandbox() else "danger-full-access"}"\n'
         'model = "stub-model"\nmodel_provider = "stub"\ncheck_for_update_on_startup = false\n\n'
         '[model_providers.stub]\nname = "stub"\nwire_api = "responses"\nenv_key = "STUB_KEY"\n'
         f'base_url = "{url}/v1"\n'

@@ -59,8 +59,9 @@ def tab(count: int) -> Work:
 
 def big(side: Side, took: Took, turn: int) -> None:
     repo = Big.repo()
-    side.time(took, side.create(f"big{turn}"), cwd=repo)
-    side.run(["destroy", "-f", f"big{turn}"], check=False)
+    name = f"{side.label}{turn}"  # the branch is in the repository of all sides
+    side.time(took, side.create(name), cwd=repo)
+    side.run(["destroy", "-f", name], check=False)
 
 
 class Git(Side):
@@ -87,9 +88,13 @@ class Big:
     def repo(cls) -> Path:
         if not cls.made:
             cls.made = World()
+            folder = cls.made.root / "big"
             block = "".join(f"line {number} of a file that is like others\n" for number in range(300))
-            files = {f"d{number // 100}/f{number}.txt": f"{number}\n{block}"[:BIG_SIZE] for number in range(BIG_FILES)}
-            cls.made.make_repo(cls.made.root / "big", files)
+            for number in range(BIG_FILES):  # one at a time: a child's peak memory begins with that of this process
+                file = folder / f"d{number // 100}" / f"f{number}.txt"
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_text(f"{number}\n{block}"[:BIG_SIZE])
+            cls.made.make_repo(folder)
         return cls.made.root / "big"
 
 

@@ -8,7 +8,7 @@ from tests.bed.world import World
 pytestmark = [pytest.mark.live, pytest.mark.agents]
 ASK_ONCE = {
     "claude": ["claude", "-p"],
-    "codex": ["codex", "exec", "--skip-git-repo-check", "--sandbox", "workspace-write"],
+    "codex": ["codex", "exec", "--skip-git-repo-check"],
     "opencode": ["opencode", "run"],
 }
 
