@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 from types import ModuleType
-from typing import Any
+from typing import Any, NoReturn
 
 VERSION = "0.1.0"
 
@@ -22,10 +22,20 @@ def main() -> None:
 
             Mng(contents, VERSION).run(["mng", *([*words[1:], "--help"] if words[:1] == ["help"] else words)])
     except KeyboardInterrupt:
-        from mng import output
+        ended("mng: interrupted", 130)
+    except Exception as error:
+        from invoke.exceptions import Exit
 
-        output.error("mng: interrupted")
-        sys.exit(130)
+        if not isinstance(error, Exit):
+            raise
+        ended(str(error.message or ""), error.code)
+
+
+def ended(message: str, code: int) -> NoReturn:
+    from mng import output
+
+    output.error(message)
+    sys.exit(code)
 
 
 def answered(words: list[str]) -> bool:
