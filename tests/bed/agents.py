@@ -69,7 +69,7 @@ def claude(world: World, url: str) -> None:
 
 
 def can_sandbox() -> bool:
-    """Where there are no user namespaces (in many containers), codex can only run without its sandbox, and never asks."""
+    """Without user namespaces (in many containers) codex can only run outside of its sandbox, and never asks."""
     return subprocess.run(["unshare", "--user", "true"], capture_output=True).returncode == 0
 
 
