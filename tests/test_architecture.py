@@ -34,7 +34,6 @@ LAYERS = [  # a file imports from its own line and the lines above it
 HEAVY = {"fabric", "paramiko", "docker", "modal", "rich", "sh", "cel", "tomlkit"}
 PROGRAMS = {"mng.agents.demo_program"}  # programs of their own, which mng starts and never imports
 EXITS = PROGRAMS | {"mng.main", "mng.cli.program", "mng.agents.background"}
-SHELL_SYNTAX = {
     "mng.shell",
     "mng.agents.tmux",
     "mng.agents.ending",
@@ -109,6 +108,14 @@ def glued(node: ast.AST) -> bool:
     return isinstance(node, ast.JoinedStr | ast.BinOp)
 
 
+def unquoted(node: ast.AST) -> list[str]:
+    """What is put into a string without being a line already: `x` of f"{x}", but not of f"{cmd(x).line}"."""
+    if isinstance(node, ast.FormattedValue):
+        text = ast.unparse(node.value)
+        return [] if text.endswith(".line") else [text]
+    return [each for child in ast.iter_child_nodes(node) for each in unquoted(child)]
+
+
 # --- the rules
 
 
@@ -142,8 +149,8 @@ def no_command_is_glued_from_strings(source: Source) -> list[str]:
             wrong.append(f"{name}(), line {call.lineno}: Fabric does not quote it, use Cmd.within")
         if name in ("os.system", "os.popen") or words.get("shell") == "True":
             wrong.append(f"{name}() starts a shell, line {call.lineno}")
-        if last == "Cmd" and source.module not in SHELL_SYNTAX:
-            wrong.append(f"Cmd() by hand, line {call.lineno}: use cmd() or raw()")
+        if last == "Cmd" and call.args and unquoted(call.args[0]) and source.module != "mng.shell":
+            wrong.append(f"Cmd() of unquoted {unquoted(call.args[0])}, line {call.lineno}")
     return wrong
 
 
@@ -248,7 +255,7 @@ PLANTED: list[tuple[Rule, str, str]] = [
     (no_command_is_glued_from_strings, "mng.host", 'connection.run("ls", env={"A": "1"})'),
     (no_command_is_glued_from_strings, "mng.host", 'with c.cd("x"):\n    run()'),
     (no_command_is_glued_from_strings, "mng.host", 'subprocess.run("ls", shell=True)'),
-    (no_command_is_glued_from_strings, "mng.host", 'Cmd("a b", "a b")'),
+    (no_command_is_glued_from_strings, "mng.host", 'Cmd(f"ls {folder}", "ls")'),
     (commands_are_small_and_described, "mng.commands.x", COMMAND.format("c, o: X", "return 1")),
     (commands_are_small_and_described, "mng.commands.x", COMMAND.format("c, o: X", '"""One.\n    Two"""')),
     (commands_are_small_and_described, "mng.commands.x", COMMAND.format("c, name, force", '"""Do x"""')),
@@ -275,6 +282,7 @@ if TYPE_CHECKING:
 def f(runner, folder):
     import rich.table
     runner.run(cmd("ls", folder), timeout=5)
+    Cmd(f"echo $(ls {cmd(f'{folder}/x').line})", "ls")
     subprocess.run(["ls"], env={})
     try:
         x()
