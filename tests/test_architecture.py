@@ -34,11 +34,6 @@ LAYERS = [  # a file imports from its own line and the lines above it
 HEAVY = {"fabric", "paramiko", "docker", "modal", "rich", "sh", "cel", "tomlkit"}
 PROGRAMS = {"mng.agents.demo_program"}  # programs of their own, which mng starts and never imports
 EXITS = PROGRAMS | {"mng.main", "mng.cli.program", "mng.agents.background"}
-    "mng.shell",
-    "mng.agents.tmux",
-    "mng.agents.ending",
-    "mng.roles.steps",
-}  # what no method of Cmd says yet
 VAGUE = {"utils", "util", "common", "helpers", "helper", "manager", "misc"}
 LONGEST_FILE, LONGEST_FUNCTION, LONGEST_COMMAND = 400, 50, 40
 Function = ast.FunctionDef | ast.AsyncFunctionDef
