@@ -108,6 +108,8 @@ def unquoted(node: ast.AST) -> list[str]:
     if isinstance(node, ast.FormattedValue):
         text = ast.unparse(node.value)
         return [] if text.endswith(".line") else [text]
+    if isinstance(node, ast.Call) and called(node) == "cmd":
+        return []
     return [each for child in ast.iter_child_nodes(node) for each in unquoted(child)]
 
 
