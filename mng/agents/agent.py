@@ -135,11 +135,13 @@ class Agent:
 
     def last_words(self, view: View) -> str:
         """What its screen shows last, for an error message."""
-        if not view.pane:
-            return f"see: mng logs {self.name}"
-        screen = self.host.runner.run(tmux.capture(view.pane.id), check=False).text
-        lines = [line for line in screen.splitlines() if line.strip() and not line.startswith("Pane is dead")]
-        return "it said: " + lines[-1].strip() if lines else f"see: mng connect {self.name}"
+        for _ in range(20 if view.pane else 0):  # tmux may not have read all of it yet
+            screen = self.host.runner.run(tmux.capture(view.pane.id if view.pane else ""), check=False).text
+            lines = [line for line in screen.splitlines() if line.strip() and not line.startswith("Pane is dead")]
+            if lines:
+                return "it said: " + lines[-1].strip()
+            time.sleep(0.05)
+        return f"see: mng logs {self.name}"
 
 
 def source(path: str) -> Cmd:

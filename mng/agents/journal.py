@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -42,7 +43,8 @@ class Journal:
             folder.mkdir(parents=True, exist_ok=True)
             journal.held = os.open(journal.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise MngError(f"cannot write {journal.path}: {error.strerror}") from None
+            journal.cannot(error)
+            return journal
         try:
             fcntl.flock(journal.held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -56,9 +58,16 @@ class Journal:
         return journal
 
     def write(self, entry: dict[str, object]) -> None:
+        line = json.dumps(entry).encode() + b"\n"
         try:
-            os.write(self.held, json.dumps(entry).encode() + b"\n")
+            if self.held >= 0 and os.write(self.held, line) < len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as error:
+            self.cannot(error)
+
+    def cannot(self, error: OSError) -> None:
+        """A create needs its journal; a destroy does without, or a full disk could never be emptied."""
+        if self.operation == "create":
             raise MngError(f"cannot write {self.path}: {error.strerror}") from None
 
     def step(self, name: str) -> None:
@@ -69,7 +78,8 @@ class Journal:
 
     def done(self) -> None:
         """Nothing is left to finish."""
-        self.path.unlink(missing_ok=True)
+        if self.held >= 0:
+            self.path.unlink(missing_ok=True)
         self.release()
 
     def release(self) -> None:

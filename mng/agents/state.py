@@ -11,8 +11,8 @@ SHELLS = {"sh", "bash", "dash", "zsh", "fish", "ksh", "ash", "login"}
 
 def look(record: AgentRecord, host: Host, probe: Probe) -> View:
     """The agent as the probe saw it. A hand-made session has no marked pane: its window 0 counts."""
-    mine = [pane for pane in probe.panes if pane.agent == record.id]
-    if not mine and not record.id:
+    mine = [pane for pane in probe.panes if record.id and pane.agent == record.id]
+    if not record.id:
         mine = [pane for pane in probe.panes if pane.session == host.session(record.name)]
         first = min((pane.window for pane in mine), default=0)
         mine = [pane for pane in mine if pane.window == first]

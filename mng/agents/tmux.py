@@ -59,9 +59,10 @@ def press(pane: str, *keys: str) -> Cmd:
     return tmux("send-keys", "-t", pane, [*keys])
 
 
-def capture(pane: str, lines: int = 0) -> Cmd:
+def capture(pane: str, lines: int = 0, *, colours: bool = False) -> Cmd:
     """The visible screen, with `lines` of history before it."""
-    return tmux("capture-pane", "-p", "-J", "-t", pane, ["-S", f"-{lines}"] if lines else [])
+    more = [*(["-S", f"-{lines}"] if lines else []), *(["-e"] if colours else [])]
+    return tmux("capture-pane", "-p", "-J", "-t", pane, more)
 
 
 def attach(session: str) -> Cmd:

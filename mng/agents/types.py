@@ -9,10 +9,9 @@ from typing import Any, ClassVar, Literal
 
 from mng.errors import UsageError
 from mng.host import Host, Pane, Probe
-from mng.names import near
 from mng.records import AgentRecord
 from mng.roles.role import Role
-from mng.settings import Settings
+from mng.settings import Settings, did_you_mean
 from mng.shell import Cmd, cmd
 
 State = Literal["CREATING", "RUNNING", "WAITING", "STOPPED", "REPLACED", "DONE", "FAILED", "UNKNOWN"]
@@ -69,6 +68,10 @@ class AgentType:
     install: ClassVar[Cmd | None] = None
     pass_env: ClassVar[tuple[str, ...]] = ()  # what the program reads of the caller's environment: accounts, addresses
     exit_words: ClassVar[frozenset[str]] = frozenset()  # messages that would end the program
+    by_api: ClassVar[bool] = False  # takes messages by `hand_over`; else they are pasted into its terminal
+    enters: ClassVar[int] = 5  # how often Enter may be pressed for one message: an Enter can be lost, a text is not
+    stash: ClassVar[tuple[str, ...]] = ()  # keys that put a person's draft aside until the next message is sent
+    gate: ClassVar[str] = ""  # while this file of its plugin folder is there, its hooks let no dialog open
 
     def prepare(self, record: AgentRecord, host: Host) -> AgentRecord:
         """The record with what must be known before the first start: a session id, a port."""
@@ -94,13 +97,29 @@ class AgentType:
         """The message as this program must be given it."""
         return text
 
+    def safe(self, view: View) -> bool:
+        """Whether no dialog is about to open that an Enter would answer."""
+        return True
+
+    def box(self, screen: str) -> str | None:
+        """The text in the input box, by a screen with its colours; None where that can't be told."""
+        return None
+
+    def hand_over(self, view: View, text: str) -> None:
+        """Give it the message otherwise than by its terminal (`by_api`)."""
+        raise NotImplementedError
+
     def mark(self, view: View) -> Any:
-        """Where the program's own record of messages ends now, before one is sent."""
+        """Where the program's own record of messages ends now, before one is sent; fit for JSON."""
         return None
 
     def received(self, view: View, text: str, mark: Any) -> str:
         """The evidence that the program took the message after `mark`; "" while there is none."""
         return ""
+
+    def answer(self, view: View, text: str) -> str | None:
+        """What it said after the last message with this text; None if it does not tell."""
+        return None
 
     def transcript(self, view: View) -> str:
         """The path of the conversation as the program keeps it; "" where there is none."""
@@ -144,7 +163,7 @@ class Chosen:
 
 
 def choose(name: str, settings: Settings) -> Chosen:
-    """By name: a custom type of the settings, a built-in one. NotFound is left to the caller: generic takes any program."""
+    """By name: a custom type of the settings, a built-in one, else any program of that name."""
     seen: list[str] = []
     chosen = Chosen(AgentType(), name)
     word = name
@@ -162,8 +181,8 @@ def choose(name: str, settings: Settings) -> Chosen:
         if not custom.parent_type or custom.parent_type == word:
             break
         word = custom.parent_type
-    kind = built_in(word) or built_in("generic")
-    if kind is None or (word not in BUILT_IN and word != name):
-        known = near(word, [*BUILT_IN, *settings.agent_types])
-        raise UsageError(f"no agent type {word!r}", f"did you mean {known[0]}?" if known else "")
-    return replace(chosen, kind=kind)
+    if word in BUILT_IN:
+        return replace(chosen, kind=built_in(word) or AgentType())
+    if word != name and not chosen.program:
+        raise UsageError(f"agent type {name}: no parent_type {word!r}", did_you_mean(word, [*BUILT_IN, *settings.agent_types]))
+    return replace(chosen, kind=built_in("generic") or AgentType(), program=chosen.program or (word,))

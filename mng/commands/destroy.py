@@ -9,7 +9,7 @@ from invoke import Context
 from mng import output
 from mng.agents.agent import Agent
 from mng.agents.creation import finish
-from mng.agents.ending import GRACE, Removed, remove, stop
+from mng.agents.ending import GRACE, Removed, forget_folder, remove, stop
 from mng.agents.journal import Journal
 from mng.agents.team import Team
 from mng.cli.chosen import AT_ONCE, Outcome, chosen, failed
@@ -19,6 +19,7 @@ from mng.cli.targets import TargetOptions
 from mng.errors import MngError, UsageError
 from mng.host import Host
 from mng.inventory.inventory import Inventory
+from mng.records import AgentRecord, Work
 from mng.rows import Results, Row
 
 
@@ -104,19 +105,14 @@ def kept(agent: Agent) -> str:
 
 
 def forget_broken(team: Team, o: Destroy) -> list[Outcome]:
-    """With --discard, what is known of agents whose record can't be read goes; a work dir that it may have had stays."""
+    """With --discard, agents whose record can't be read end and are forgotten; a work dir that one had stays."""
     rows = []
-    for broken in team.broken:
-        if (broken.name in o.agents or broken.id in o.agents or o.all_) and not o.dry_run:
-            from mng.agents.ending import forget_folder
-
-            broken.host.runner.run(forget_folder(broken.host, broken.id, broken.name))
-            rows.append(
-                Outcome(
-                    name=broken.name,
-                    host=broken.host.name,
-                    result="destroyed",
-                    detail="its record was unreadable; a worktree it had stays",
-                )
-            )
+    for found in team.broken:
+        if o.all_ or found.name in o.agents or found.id in o.agents:
+            record = AgentRecord(id=found.id, name=found.name, type="", work=Work(kind="in-place", path=""))
+            if not o.dry_run:
+                stop(found.host, [Agent(record, found.host)], o.graceful_timeout)
+                found.host.runner.run(forget_folder(found.host, found.id, found.name))
+            detail = "its record was unreadable; a worktree that it had stays"
+            rows.append(Outcome(name=found.name, host=found.host.name, result="would be destroyed" if o.dry_run else "destroyed", detail=detail))
     return rows

@@ -14,11 +14,13 @@ from mng.cli.chosen import chosen
 from mng.cli.command import command
 from mng.cli.options import CommonOptions, Duration, Options, option
 from mng.cli.targets import TargetOptions
-from mng.errors import CommandFailed
+from mng.errors import CommandFailed, NotFound
 from mng.inventory.inventory import Inventory
 from mng.rows import Results, Row
 from mng.runner import Done
-from mng.shell import Cmd, raw
+from mng.shell import Cmd, cmd, joined, raw
+
+MISSING = 94  # exit code of our own for a folder that is not there
 
 
 class ExecOptions(Options):
@@ -80,24 +82,32 @@ def ran(agent: Agent, o: Exec, alone: bool) -> Ran:
     """Its output goes out as it comes in human shape, and into the result in any other."""
     if o.start and agent.record.id and agent.status().state in ("STOPPED", "DONE", "FAILED"):
         agent.start(resume=True)
+    folder = agent.host.expand(o.cwd) if o.cwd else agent.record.work.path or agent.host.home
     kept: dict[str, list[bytes]] = {"out": [], "err": []}
     human = o.shape == "human"
     shown = output.Streamed("" if alone else agent.name)
     live = shown if human else lambda stream, data: kept[stream].append(data)
     stdin: IO[bytes] | None = getattr(sys.stdin, "buffer", None) if alone else None
     try:
-        done = agent.host.runner.run(line(agent, o), stdin=stdin, check=False, timeout=o.timeout, live=live)
+        done = agent.host.runner.run(line(agent, o, folder), stdin=stdin, check=False, timeout=o.timeout, live=live)
     except CommandFailed as error:
         output.warn(f"{agent.name}: {error.what}")
         done = Done(error.command_code)
     finally:
         shown.end()
+    if done.code == MISSING and not is_there(agent, folder):
+        raise NotFound(f"{agent.name} has no folder {folder}")
     out, err = (b"".join(kept[name]).decode(errors="replace") for name in ("out", "err"))
     return Ran(
         agent=agent.name, host=agent.host.name, stdout=out, stderr=err, success=done.code == 0, exit_code=done.code
     )
 
 
-def line(agent: Agent, o: Exec) -> Cmd:
-    folder = agent.host.expand(o.cwd) if o.cwd else agent.record.work.path or agent.host.home
-    return Cmd(agent.within(raw(o.command)).within(folder).env(**agent.env()).line, o.command)
+def line(agent: Agent, o: Exec, folder: str) -> Cmd:
+    there = cmd("test", "-d", folder).either(cmd("exit", MISSING))
+    whole = joined(there, "\n", agent.within(raw(o.command)).within(folder))
+    return Cmd(whole.env(**agent.env()).line, o.command)
+
+
+def is_there(agent: Agent, folder: str) -> bool:
+    return agent.host.runner.run(cmd("test", "-d", folder), check=False).code == 0

@@ -149,7 +149,7 @@ def test_an_agent_that_ends_by_itself(world: World) -> None:
 def test_a_hand_made_session(world: World) -> None:
     world.tmux("new-session", "-d", "-s", f"{world.prefix}hand", "sleep 99999")
     world.tmux("new-session", "-d", "-s", f"{world.prefix}shell")
-    assert states(world) == {"hand": "RUNNING", "shell": "DONE"}
+    world.wait(lambda: states(world) == {"hand": "RUNNING", "shell": "DONE"}, what="a shell that has started")
     clear(world.mng("create", "hand", *SLEEP, check=False), 1)
     told = world.mng("message", "shell", "-m", "touch pwned", check=False)
     assert told.code == 1 and "dead" in told.out
