@@ -129,7 +129,7 @@ class Codex(AgentType):
         return Mark(path, int(size[0]) if size else 0, queued(view))
 
     def received(self, view: View, text: str, mark: Mark) -> str:
-        path = self.transcript(view)
+        path, mark = self.transcript(view), Mark(*mark)
         if path:
             start = mark.size + 1 if path == mark.path else 1
             new = view.host.runner.run(cmd("tail", "-c", f"+{start}", path), check=False).out

@@ -17,6 +17,7 @@ class Generic(AgentType):
     """`--agent-cmd LINE`, or a program on the host's PATH."""
 
     name: ClassVar[str] = "generic"
+    enters: ClassVar[int] = 1  # what an Enter does to it is unknown
 
     def launch(self, record: AgentRecord, host: Host, *, resume: bool) -> Cmd:
         if not record.command:

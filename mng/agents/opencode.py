@@ -35,6 +35,7 @@ class Opencode(AgentType):
 
     name: ClassVar[str] = "opencode"
     program: ClassVar[tuple[str, ...]] = ("opencode",)
+    by_api: ClassVar[bool] = True
     install: ClassVar[Cmd | None] = cmd("npm", "install", "-g", "opencode-ai")
 
     @property
@@ -79,10 +80,10 @@ class Opencode(AgentType):
             api(view, "/tui/select-session", {"sessionID": session})
         api(view, f"/session/{session}/prompt_async", {"parts": [{"type": "text", "text": text}]})
 
-    def mark(self, view: View) -> set[str]:
-        return {message["info"]["id"] for message in latest(view)}
+    def mark(self, view: View) -> list[str]:
+        return [message["info"]["id"] for message in latest(view)]
 
-    def received(self, view: View, text: str, mark: set[str]) -> str:
+    def received(self, view: View, text: str, mark: list[str]) -> str:
         new = [message for message in latest(view) if message["info"]["id"] not in mark]
         return "its session has the message" if any(said(message) == text for message in new) else ""
 

@@ -1,0 +1,321 @@
+"""Claude Code: told by its own status file and by hooks, its conversation by its transcript."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import unicodedata
+from collections.abc import Callable, Iterator
+from pathlib import PurePath
+from typing import Any, ClassVar
+from uuid import uuid4
+
+from mng.agents import tmux
+from mng.agents.types import AgentType, Status, View, launch_words, program_of
+from mng.errors import UsageError
+from mng.host import Host
+from mng.records import AgentRecord
+from mng.roles.claude import claude
+from mng.roles.programs import program
+from mng.roles.role import Role
+from mng.shell import Cmd, cmd, joined, raw
+
+EVENTS = ("SessionStart", "UserPromptSubmit", "PreToolUse", "PermissionRequest", "PostToolUse", "Stop", "StopFailure",
+          "SessionEnd")  # fmt: skip
+CHOOSES_SESSION = {"--session-id": 1, "-r": 1, "--resume": 1, "-c": 0, "--continue": 0, "--fork-session": 0}
+BYPASS = "--dangerously-skip-permissions"
+REASONS = {"authentication_failed": "auth", "oauth_org_not_allowed": "auth", "billing_error": "limit",
+           "rate_limit": "limit"}  # fmt: skip
+LAG = 2.0  # seconds that the status file may be behind a hook
+OPENING = 1.0  # seconds between the hook before a tool and the dialog that asks for it, at most
+SLOW = 3.0  # seconds after which a start-up without a prompt is looked at
+FIELD = re.compile(rb'"(\w+)":("(?:[^"\\]|\\.)*")')
+RULE = re.compile("\u2500{20,}")
+COLOUR = re.compile("\x1b\\[([0-9;]*)m")
+ASKING = {  # what dialogs at start-up say
+    "trust this folder": ("permission", "trust in the work dir"),
+    "API key": ("auth", "whether to use the API key"),
+    "MCP server": ("permission", "a new MCP server"),
+    "Bypass Permissions mode": ("permission", "running without permissions"),
+    "external imports": ("permission", "external imports"),
+    "login method": ("auth", "a login"),
+    "text style": ("auth", "its first set-up"),
+}
+
+
+class Claude(AgentType):
+    """`claude` in its terminal, with hooks beside the user's own."""
+
+    name: ClassVar[str] = "claude"
+    program: ClassVar[tuple[str, ...]] = ("claude",)
+    install: ClassVar[Cmd | None] = cmd("npm", "install", "-g", "@anthropic-ai/claude-code")
+    exit_words: ClassVar[frozenset[str]] = frozenset({"exit", "quit", ":q", ":q!", ":wq", ":wq!"})
+    stash: ClassVar[tuple[str, ...]] = ("C-s",)
+    gate: ClassVar[str] = "typing"
+    pass_env: ClassVar[tuple[str, ...]] = (
+        "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_BASE_URL", "ANTHROPIC_CUSTOM_HEADERS",
+        "ANTHROPIC_MODEL", "ANTHROPIC_SMALL_FAST_MODEL", "ANTHROPIC_DEFAULT_OPUS_MODEL",
+        "ANTHROPIC_DEFAULT_SONNET_MODEL", "ANTHROPIC_DEFAULT_HAIKU_MODEL",
+        "ANTHROPIC_BEDROCK_BASE_URL", "ANTHROPIC_VERTEX_PROJECT_ID",
+        "ANTHROPIC_VERTEX_BASE_URL", "ANTHROPIC_FOUNDRY_API_KEY", "ANTHROPIC_FOUNDRY_BASE_URL",
+        "ANTHROPIC_FOUNDRY_RESOURCE", "CLAUDE_CODE_OAUTH_TOKEN", "CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX",
+        "CLAUDE_CODE_USE_FOUNDRY", "CLAUDE_CODE_SKIP_BEDROCK_AUTH", "CLAUDE_CODE_SKIP_VERTEX_AUTH",
+        "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "CLAUDE_CODE_MAX_OUTPUT_TOKENS", "CLAUDE_CODE_MAX_RETRIES",
+        "CLAUDE_CODE_SUBAGENT_MODEL", "CLAUDE_CODE_EFFORT_LEVEL", "CLAUDE_CONFIG_DIR", "DISABLE_AUTOUPDATER",
+        "DISABLE_TELEMETRY", "IS_SANDBOX", "AWS_PROFILE", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN", "AWS_BEARER_TOKEN_BEDROCK", "CLOUD_ML_REGION", "GOOGLE_APPLICATION_CREDENTIALS",
+        "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "NODE_EXTRA_CA_CERTS",
+    )  # fmt: skip
+
+    def prepare(self, record: AgentRecord, host: Host) -> AgentRecord:
+        """Its session id is chosen here, unless the user's own words choose one."""
+        chooses = CHOOSES_SESSION.keys() & {word.partition("=")[0] for word in record.args}
+        plugin = {} if chooses else {"session_id": str(uuid4())}
+        return record.model_copy(update={"plugin": {**record.plugin, **plugin}})
+
+    def launch(self, record: AgentRecord, host: Host, *, resume: bool) -> Cmd:
+        folder = f"{host.agent_dir(record.id)}/plugin/claude"
+        kept = fields(host.runner.get([f"{folder}/session"]).get(f"{folder}/session", b"")) if resume else {}
+        session, words, args = kept.get("session_id") or record.plugin.get("session_id", ""), list[str](), record.args
+        if session:
+            said = kept.get("transcript_path", "")
+            goes_on = bool(said) and host.runner.run(cmd("test", "-s", said), check=False).code == 0
+            words, args = ["--resume" if goes_on else "--session-id", session], without_session(args)
+        args, theirs = without_settings(args, lambda path: host.runner.get([str(PurePath(record.work.path, path))]))
+        line = launch_words(self, record, words, "--settings", settings(hook_path(host), folder, theirs, args), args)
+        # `live` leads to the status file of exactly this process: its pid stays the same through exec
+        live = joined(cmd("mkdir", "-p", folder), "; ", cmd("rm", "-f", f"{folder}/live"))
+        link = raw(f'ln -s "${{CLAUDE_CONFIG_DIR:-$HOME/.claude}}/sessions/$$.json" {cmd(f"{folder}/live").line}')
+        return joined(cmd("sh", "-c", joined(joined(live, "; ", link), "; ", raw('exec "$@"')), "sh"), " ", line)
+
+    def roles(self, record: AgentRecord, host: Host) -> list[Role]:
+        config = os.environ.get("CLAUDE_CONFIG_DIR") if host.local else None
+        account = f"{config or host.home}/.claude.json"
+        return [
+            program(name=program_of(self, record)[0], install=self.install),
+            claude(hook=hook_path(host), account=account, folder=project(record)),
+        ]
+
+    def status(self, view: View) -> Status:
+        event, at = self.event(view)
+        started = view.mtime(f"{view.folder}/activity/start")
+        live = parsed(view.read(view.plugin("live")))
+        if live is None:
+            return self.starting(view, started)
+        says, since = live.get("status"), live.get("statusUpdatedAt", 0) / 1000
+        name = event.get("hook_event_name", "")
+        if name == "PermissionRequest" and at > since and view.probe.now - at < LAG:
+            says, since = "waiting", at
+        if name == "UserPromptSubmit" and at > since and view.probe.now - at < LAG:
+            says, since = "busy", at
+        if says == "busy":
+            return Status("RUNNING", since=since, source="file")
+        if says == "waiting":
+            return asks(live.get("waitingFor", ""), self.asked(view, since), since)
+        if says not in ("idle", "shell"):
+            return Status("UNKNOWN", "its status file cannot be read", since=at or started, source="file")
+        reason, detail = failure(event) if name == "StopFailure" else ("turn-end", "")
+        return Status("WAITING", reason, detail, since=max(since, at), source="file")
+
+    def event(self, view: View) -> tuple[dict[str, str], float]:
+        """The latest that a hook of this run told, and when."""
+        at = view.mtime(view.plugin("status"))
+        if at < view.mtime(f"{view.folder}/activity/start"):
+            return {}, 0.0
+        return fields(view.read(view.plugin("status"))), at
+
+    def asked(self, view: View, since: float) -> str:
+        """The tool of the dialog that opened at that time."""
+        near = view.mtime(view.plugin("permission")) > since - LAG
+        return fields(view.read(view.plugin("permission"))).get("tool_name", "") if near else ""
+
+    def starting(self, view: View, started: float) -> Status:
+        """No prompt yet: soon there is one, or a dialog comes first, which only the screen shows."""
+        if view.probe.now - started > SLOW and view.pane:
+            screen = view.host.runner.run(tmux.capture(view.pane.id), check=False).text
+            for words, (reason, detail) in ASKING.items():
+                if words.lower() in screen.lower():
+                    return Status("WAITING", reason, detail, since=started, source="screen")
+        return Status("RUNNING", "starting", since=started, source="file")
+
+    def ready(self, view: View) -> bool:
+        return parsed(view.read(view.plugin("live"))) is not None
+
+    def safe(self, view: View) -> bool:
+        """Not between the hook before a tool and the dialog that may ask for it."""
+        event, at = self.event(view)
+        return event.get("hook_event_name") not in ("PreToolUse", "PermissionRequest") or view.probe.now - at > OPENING
+
+    def clean(self, text: str) -> str:
+        """No command, no shell mode, no list of files or line end that would take the Enter."""
+        text = text.rstrip()
+        before = " " if text[:1] in ("/", "!") else ""
+        after = " " if re.search(r"(^|\s)@\S*$", text) or text.endswith("\\") else ""
+        return before + text + after
+
+    def box(self, screen: str) -> str | None:
+        """Between the last two rules; what is dim there is only a hint of Claude's."""
+        rows = [visible(row) for row in screen.split("\n")]
+        rules = [at for at, row in enumerate(rows) if RULE.match(row)]
+        if len(rules) < 2 or not rows[rules[-2] + 1].startswith("\u276f") or "stashed" in "".join(rows[rules[-1] :]):
+            return None
+        return "\n".join(rows[rules[-2] + 1 : rules[-1]])[1:].replace("\xa0", " ").strip()
+
+    def mark(self, view: View) -> list[Any]:
+        path = self.transcript(view)
+        size = view.host.runner.run(cmd("wc", "-c", path), check=False).text.split() if path else []
+        return [path, int(size[0]) if size else 0]
+
+    def received(self, view: View, text: str, mark: Any) -> str:
+        """A turn that was typed, or an entry of its queue: what comes out of the queue went into it earlier."""
+        path, size = mark
+        now = self.transcript(view)
+        for one, start in ((path, size), *([(now, 0)] if now != path else [])):
+            for line in entries(self.tail(view, one, start) if one else b""):
+                if line.get("promptSource") == "typed" and plain(said_by_user(line)) == plain(text):
+                    return "its transcript has the message"
+                if line.get("operation") == "enqueue" and plain(line.get("content")) == plain(text):
+                    return "in its queue, to be read after what it does now"
+        return ""
+
+    def tail(self, view: View, path: str, start: int) -> bytes:
+        return view.host.runner.run(cmd("tail", "-c", f"+{start + 1}", path), check=False).out
+
+    def answer(self, view: View, text: str) -> str | None:
+        """What it wrote after the last turn with this text."""
+        path, parts = self.transcript(view), None
+        for line in entries(self.tail(view, path, 0) if path else b""):
+            queued = line.get("attachment", {}).get("prompt") if line.get("type") == "attachment" else None
+            if plain(said_by_user(line)) == plain(text) or (queued and plain(queued) == plain(text)):
+                parts = list[str]()
+            elif parts is not None and line.get("type") == "assistant":
+                parts += [block["text"] for block in line["message"]["content"] if block.get("type") == "text"]
+        return None if parts is None else "\n\n".join(parts)
+
+    def transcript(self, view: View) -> str:
+        return fields(view.read(view.plugin("session"))).get("transcript_path", "")
+
+
+def fields(event: bytes) -> dict[str, str]:
+    """Of an event that may be cut short: the first text under each key."""
+    found: dict[str, str] = {}
+    for key, value in FIELD.findall(event):
+        found.setdefault(key.decode(), json.loads(value))
+    return found
+
+
+def hook_path(host: Host) -> str:
+    return f"{host.dir}/commands/claude_hook.sh"
+
+
+def settings(script: str, folder: str, theirs: dict[str, Any], args: list[str]) -> str:
+    """Of one run, on top of the user's own: a second --settings would replace the first, so that is in it."""
+    lines = {event: cmd("sh", script, event, folder).line for event in EVENTS}
+    hooks = {event: [{"hooks": [{"type": "command", "command": line, "timeout": 10}]}] for event, line in lines.items()}
+    both = {**hooks, **{event: [*there, *hooks.get(event, [])] for event, there in theirs.get("hooks", {}).items()}}
+    consent = {"skipDangerousModePermissionPrompt": True} if BYPASS in args else {}
+    return json.dumps({**consent, **theirs, "hooks": both})
+
+
+def without_settings(args: list[str], get: Callable[[str], dict[str, bytes]]) -> tuple[list[str], dict[str, Any]]:
+    """The user's words without --settings, and what the last of these said: JSON, or a file of it."""
+    kept, given, left = list[str](), "", list(args)
+    while left:
+        word = left.pop(0)
+        if word == "--":
+            return [*kept, word, *left], loaded(given, get)
+        if word == "--settings" and left:
+            given = left.pop(0)
+        elif word.startswith("--settings="):
+            given = word.partition("=")[2]
+        else:
+            kept.append(word)
+    return kept, loaded(given, get)
+
+
+def loaded(given: str, get: Callable[[str], dict[str, bytes]]) -> dict[str, Any]:
+    if not given:
+        return {}
+    try:
+        found = json.loads(given if given.lstrip().startswith("{") else next(iter(get(given).values()), b""))
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise UsageError(f"--settings {given[:60]}: neither JSON nor a file of it")
+    return found
+
+
+def without_session(args: list[str]) -> list[str]:
+    """The user's words without those that chose a session for the first start."""
+    kept, left = [], list(args)
+    while left:
+        word = left.pop(0)
+        values = CHOOSES_SESSION.get(word.partition("=")[0])
+        if word == "--" or values is None:
+            kept += [word, *left] if word == "--" else [word]
+            left = [] if word == "--" else left
+        elif values and "=" not in word and left and not left[0].startswith("-"):
+            left.pop(0)
+    return kept
+
+
+def project(record: AgentRecord) -> str:
+    """Where Claude Code notes trust: the main repository of a worktree, else the work dir."""
+    work = record.work
+    if work.kind in ("worktree", "in-place") and work.repo.endswith("/.git"):
+        return str(PurePath(work.repo).parent)
+    return work.root or work.path
+
+
+def parsed(data: bytes) -> dict[str, Any] | None:
+    """None without a file; {} for one that is being written."""
+    try:
+        found = json.loads(data) if data else None
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) or found is None else {}
+
+
+def asks(waiting_for: str, tool: str, since: float) -> Status:
+    if tool == "AskUserQuestion" or waiting_for in ("input needed", "dialog open"):
+        return Status("WAITING", "question", "" if tool else waiting_for, since=since, source="file")
+    return Status("WAITING", "permission", tool or waiting_for, since=since, source="hook" if tool else "file")
+
+
+def failure(event: dict[str, str]) -> tuple[str, str]:
+    """Why the last turn failed, as a reason to wait and in words."""
+    error = event.get("error", "")
+    return REASONS.get(error, "turn-end"), event.get("last_assistant_message", "") or error
+
+
+def entries(transcript: bytes) -> Iterator[dict[str, Any]]:
+    """Its whole lines."""
+    for line in transcript.split(b"\n")[:-1]:
+        if line.startswith(b"{"):
+            yield json.loads(line)
+
+
+def said_by_user(line: dict[str, Any]) -> str | None:
+    """The text of a person's turn; None for all else, results of tools among them."""
+    if line.get("type") != "user" or (line.get("origin") or {}).get("kind") != "human":
+        return None
+    content = line["message"]["content"]
+    return content if isinstance(content, str) else "".join(part.get("text", "") for part in content)
+
+
+def plain(text: Any) -> str | None:
+    """As Claude keeps what is typed: composed, tabs as four blanks, outer ones gone."""
+    return unicodedata.normalize("NFC", text.replace("\t", "    ")).strip() if isinstance(text, str) else None
+
+
+def visible(row: str) -> str:
+    """A line of the screen without its colours and without what is dim."""
+    shown, dim = "", False
+    for at, part in enumerate(COLOUR.split(row)):
+        if at % 2 == 0:
+            shown += "" if dim else part
+        else:
+            codes = part.split(";")
+            dim = ("2" in codes and "38" not in codes) or (dim and not {"", "0", "22"} & set(codes))
+    return shown.rstrip()

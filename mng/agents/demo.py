@@ -1,0 +1,86 @@
+"""The demo agent: told by the status file and the transcript that it keeps; needs no account."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any, ClassVar
+
+from mng.agents.types import AgentType, Status, View
+from mng.host import Host
+from mng.records import AgentRecord
+from mng.roles.demo import demo
+from mng.roles.programs import program
+from mng.roles.role import Role
+from mng.shell import Cmd, cmd
+
+PROGRAM = Path(__file__).with_name("demo_program.py")
+
+
+class Demo(AgentType):
+    """`demo_program.py`: this Python's on this machine, a copy for the host's python3 elsewhere."""
+
+    name: ClassVar[str] = "demo"
+    exit_words: ClassVar[frozenset[str]] = frozenset({"/exit"})
+
+    def launch(self, record: AgentRecord, host: Host, *, resume: bool) -> Cmd:
+        folder = f"{host.agent_dir(record.id)}/plugin/demo"
+        start = [sys.executable, "-I", PROGRAM] if host.local else ["python3", "-I", place(host)]
+        args = [word for word in record.args if word.startswith("-")] if resume else record.args
+        return cmd(list(record.program) or start, folder, "--resume" if resume else None, args)
+
+    def roles(self, record: AgentRecord, host: Host) -> list[Role]:
+        if host.local:
+            return []
+        return [program(name="python3"), demo(path=place(host), program=PROGRAM.read_bytes())]
+
+    def status(self, view: View) -> Status:
+        fact, started = told(view), view.mtime(f"{view.folder}/activity/start")
+        since = float(fact.get("since", 0))
+        if since < started:
+            return Status("RUNNING", "starting", since=started, source="file")
+        if fact["state"] == "busy":
+            return Status("RUNNING", since=since, source="file")
+        reason, _, detail = str(fact["waiting_for"] or "turn-end").partition(": ")
+        return Status("WAITING", reason, detail, since=since, source="file")
+
+    def ready(self, view: View) -> bool:
+        return float(told(view).get("since", 0)) >= view.mtime(f"{view.folder}/activity/start")
+
+    def mark(self, view: View) -> Any:
+        return len(said(view))
+
+    def received(self, view: View, text: str, mark: Any) -> str:
+        new = said(view)[mark:]
+        found = any(one["role"] == "user" and one["text"] == text for one in new)
+        return "its transcript has the message" if found else ""
+
+    def answer(self, view: View, text: str) -> str | None:
+        answer = ""
+        for one in said(view):
+            if one["role"] == "assistant":
+                answer = answer or one["text"]
+            elif one["text"] == text:
+                answer = ""
+        return answer
+
+    def transcript(self, view: View) -> str:
+        return view.plugin("transcript.jsonl")
+
+
+def place(host: Host) -> str:
+    return f"{host.dir}/commands/demo_program.py"
+
+
+def told(view: View) -> dict[str, Any]:
+    """The status file, which is written whole; {} before the first."""
+    data = view.read(view.plugin("status"))
+    return dict(json.loads(data)) if data else {}
+
+
+def said(view: View) -> list[dict[str, Any]]:
+    """Its whole lines, as they are now."""
+    path = view.plugin("transcript.jsonl")
+    lines = view.host.runner.get([path]).get(path, b"").split(b"\n")[:-1]
+    return [json.loads(line) for line in lines]

@@ -1,0 +1,297 @@
+"""Delivering messages: one sender at a time, never into a shell or a dialog, confirmed by the program's own record."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mng import output
+from mng.agents import tmux
+from mng.agents.agent import Agent
+from mng.agents.letter import Letter, mailbox
+from mng.agents.state import status
+from mng.agents.types import AgentType, Receipt, Status, View
+from mng.errors import Blocked, MngError, NotAvailable, UsageError
+from mng.shell import Cmd, cmd
+
+CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+ENDED = ("STOPPED", "DONE", "FAILED", "REPLACED")
+DIALOGS = ("permission", "question")
+BLIND_GAP = 0.15  # seconds between text and Enter where the input box can't be read
+SHOWS = 0.5  # seconds until a pasted text is in the input box
+SWALLOWED = 0.5  # seconds after which a text that is still in the box did not get its Enter
+RECORDS = 2.0  # seconds until a program has recorded what it took, seldom more
+LEAST = 10.0  # seconds that a typed message is looked for at least
+
+
+def deliver(agent: Agent, text: str, *, key: str = "", timeout: float = 30.0) -> Receipt:
+    """What became of it. With a key it arrives once, however often sent; `timeout`: for the program to be ready."""
+    text = cleaned(agent, text)
+    end = time.monotonic() + timeout
+    try:
+        first = Delivery(agent, text, end).look()
+        if first[0].pane is None and first[1].state != "CREATING":
+            raise Ended("dead", f"{first[1].state}: {first[1].reason}")
+        with agent.host.runner.lock(f"{mailbox(agent)}/send.lock", timeout):
+            letter = Letter.of(agent, key, text)
+            if letter.receipt:
+                return letter.receipt
+            return Delivery(agent, text, max(end, time.monotonic() + 1)).run(letter)
+    except Ended as ended:
+        return ended.receipt
+
+
+def cleaned(agent: Agent, text: str) -> str:
+    """The text as it is typed; UsageError for one that says nothing or would end the program."""
+    kind = agent.kind
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    plain = CONTROL.sub("", text).encode(errors="replace").decode()
+    if not plain.strip():
+        raise UsageError("the message is empty")
+    if plain.strip() in kind.exit_words:
+        raise UsageError(f"{plain.strip()!r} would end {agent.name}", f"to end it: mng stop {agent.name}")
+    if plain != text:
+        output.note(f"{agent.name}: the message had control characters; they were left out")
+    return kind.clean(plain)
+
+
+class Ended(Exception):
+    """The delivery is over before its end."""
+
+    def __init__(self, outcome: str, evidence: str) -> None:
+        self.receipt = Receipt(outcome, evidence)  # type: ignore[arg-type]
+
+
+@dataclass
+class Delivery:
+    """One message on its way; `end` is a moment of time.monotonic()."""
+
+    agent: Agent
+    text: str
+    end: float
+    typed: bool = False
+    pressed: int = 0
+
+    @property
+    def kind(self) -> AgentType:
+        return self.agent.kind
+
+    @property
+    def sees_box(self) -> bool:
+        return type(self.kind).box is not AgentType.box
+
+    def run(self, letter: Letter) -> Receipt:
+        try:
+            receipt = self.again(letter) if letter.tried else self.anew(letter)
+        except Ended as ended:
+            receipt = ended.receipt
+        letter.keep(receipt.outcome, receipt.evidence)
+        return receipt
+
+    def anew(self, letter: Letter) -> Receipt:
+        view = self.open_prompt()
+        if self.kind.by_api:
+            letter.mark = self.kind.mark(view)
+            letter.keep("pending")
+            self.kind.hand_over(view, self.text)
+            return self.confirmed(letter, view)
+        here = self.free_box(view)
+        letter.mark = self.kind.mark(view)
+        letter.keep("pending")
+        try:
+            if not here:
+                self.paste(view)
+            self.typed = True
+            return self.enter(letter, view)
+        finally:
+            self.open_gate(view)
+
+    def again(self, letter: Letter) -> Receipt:
+        """After an attempt that may have typed it: only what is missing of it."""
+        view, _ = self.look()
+        if evidence := self.kind.received(view, self.text, letter.mark):
+            return Receipt("delivered", evidence)
+        view = self.open_prompt()
+        box = self.box(view)
+        if box is not None and (not box or not self.holds(box)):
+            return self.anew(letter)  # neither in the box nor in the record: it was not typed
+        if box is None:
+            return Receipt("unknown", "an earlier attempt may have typed it, and its record does not have it")
+        try:
+            self.typed = True
+            return self.enter(letter, view)
+        finally:
+            self.open_gate(view)
+
+    def look(self) -> tuple[View, Status]:
+        view = self.agent.view()
+        return view, status(view)
+
+    def open_prompt(self) -> View:
+        """Wait until the program takes messages."""
+        while True:
+            view, now = self.look()
+            if now.state in ENDED:
+                raise Ended("dead", f"{now.state}: {now.reason}; nothing was typed")
+            ready = now.state in ("RUNNING", "WAITING") and self.kind.ready(view)
+            if now.state == "WAITING" and (now.reason in DIALOGS or not ready):
+                raise Ended("blocked", f"it waits for {asked(now)}; nothing was typed")
+            if ready and (self.kind.by_api or self.kind.safe(view)):
+                return view
+            if time.monotonic() > self.end:
+                raise Ended("blocked", f"it takes no messages: {now.state} {now.reason}; nothing was typed")
+            time.sleep(0.1)
+
+    def box(self, view: View) -> str | None:
+        if view.pane is None or not self.sees_box:
+            return None
+        screen = self.agent.host.runner.run(tmux.capture(view.pane.id, colours=True), check=False).out
+        return self.kind.box(screen.decode(errors="replace"))
+
+    def holds(self, box: str) -> bool:
+        """Whether the text in the box is this message; of a long one only a sign is there."""
+        squeezed, text = "".join(box.split()), "".join(self.text.split())
+        return squeezed.startswith("[Pastedtext") or (bool(squeezed) and text.endswith(squeezed[-40:]))
+
+    def free_box(self, view: View) -> bool:
+        """Put a person's draft aside; True if what is there is this very message, typed but not sent."""
+        box = self.box(view)
+        if not box:
+            return False
+        if "".join(box.split()) == "".join(self.text.split()):
+            return True
+        if self.kind.stash and view.pane:
+            self.press(view, *self.kind.stash)
+            if self.until(lambda: self.box(view) == "", 1.0):
+                return False
+        raise Ended("blocked", f"its input box holds a draft: {box.splitlines()[0][:40]}; nothing was typed")
+
+    def paste(self, view: View) -> None:
+        assert view.pane
+        buffer = f"mng-{secrets.token_hex(4)}"
+        line = tmux.paste(view.pane.id, buffer)
+        done = self.agent.host.runner.run(self.closed_gate(view, line), stdin=self.text.encode(), check=False)
+        if done.code:
+            _, now = self.look()
+            if now.state in ENDED:
+                raise Ended("dead", f"{now.state}: {now.reason}; nothing was typed")
+            raise MngError(f"tmux could not paste the message: {done.complaint}")
+
+    def enter(self, letter: Letter, view: View) -> Receipt:
+        """Press Enter until the record has the message, never while anything but the prompt would get it."""
+        self.shown(view)
+        last = max(self.end, time.monotonic() + LEAST)
+        now, box = Status("RUNNING"), None
+        while time.monotonic() < last:
+            self.agent.host.runner.run(self.closed_gate(view, cmd("true")))
+            view, now = self.look()
+            if now.state in ENDED:
+                return self.died(letter, view, now)
+            box = self.box(view)
+            if self.wants_enter(view, now, box):
+                self.press(view, "Enter")
+                self.pressed += 1
+            if evidence := self.recorded(letter, view):
+                return Receipt("delivered", evidence)
+            if not self.sees_box and self.pressed >= self.kind.enters:
+                break
+        if now.state == "WAITING" and now.reason in DIALOGS:
+            return Receipt("blocked", f"{asked(now)} opened while the message was typed; it was not sent")
+        where = "is still in its input box" if box else "is not in its record"
+        return Receipt("unknown", f"typed, and Enter pressed {self.pressed} times, but the message {where}")
+
+    def wants_enter(self, view: View, now: Status, box: str | None) -> bool:
+        """An open prompt, and the text in it as far as that can be seen."""
+        if now.state not in ("RUNNING", "WAITING") or now.reason in DIALOGS or not self.kind.safe(view):
+            return False
+        if not self.pressed:
+            return True
+        return self.holds(box) if box is not None else self.pressed < self.kind.enters
+
+    def recorded(self, letter: Letter, view: View) -> str:
+        """The evidence, waited for as long as it usually takes; not so long while the box still holds the text."""
+        began, pause = time.monotonic(), 0.04
+        while True:
+            if evidence := self.kind.received(view, self.text, letter.mark):
+                return evidence
+            waited = time.monotonic() - began
+            if waited > RECORDS or (not self.pressed and waited > 0.2):
+                return ""
+            if waited > SWALLOWED and self.holds(self.box(view) or ""):
+                return ""
+            time.sleep(pause)
+            pause = min(pause * 1.5, 0.2)
+
+    def confirmed(self, letter: Letter, view: View) -> Receipt:
+        """After handing it over: the record has it, soon."""
+        if self.until(lambda: bool(self.kind.received(view, self.text, letter.mark)), LEAST):
+            return Receipt("delivered", self.kind.received(view, self.text, letter.mark))
+        return Receipt("unknown", "handed over, but its record does not have the message")
+
+    def died(self, letter: Letter, view: View, now: Status) -> Receipt:
+        if evidence := self.kind.received(view, self.text, letter.mark):
+            return Receipt("delivered", evidence)
+        if self.pressed:
+            return Receipt("unknown", f"{now.state} ({now.reason}) before its record had the message")
+        return Receipt("dead", f"{now.state}: {now.reason}; the message was not sent")
+
+    def shown(self, view: View) -> None:
+        """Until the text is in the box, so that an Enter right after it is not part of the paste."""
+        if not self.sees_box:
+            time.sleep(BLIND_GAP)
+        else:
+            self.until(lambda: self.holds(self.box(view) or ""), SHOWS)
+
+    def press(self, view: View, *keys: str) -> None:
+        assert view.pane
+        self.agent.host.runner.run(tmux.press(view.pane.id, *keys), check=False)
+
+    def closed_gate(self, view: View, line: Cmd) -> Cmd:
+        """The line, run while the program's hooks let no dialog open."""
+        if not self.kind.gate:
+            return line
+        return cmd("touch", "--", view.plugin(self.kind.gate)).then(line)
+
+    def open_gate(self, view: View) -> None:
+        if self.kind.gate:
+            self.agent.host.runner.run(cmd("rm", "-f", "--", view.plugin(self.kind.gate)), check=False)
+
+    def until(self, happened: Callable[[], bool], seconds: float) -> bool:
+        end, pause = time.monotonic() + seconds, 0.02
+        while not happened():
+            if time.monotonic() > end:
+                return False
+            time.sleep(pause)
+            pause = min(pause * 1.5, 0.2)
+        return True
+
+
+def asked(now: Status) -> str:
+    return f"{now.reason}: {now.detail}" if now.detail else now.reason
+
+
+def answer(agent: Agent, text: str, timeout: float = 3600.0) -> str:
+    """What it says to a message just delivered, once its turn is over; Blocked if it needs a person first."""
+    text = agent.kind.clean(text.replace("\r\n", "\n").replace("\r", "\n"))
+    end, since = time.monotonic() + timeout, 0.0
+    while True:
+        view = agent.view()
+        now = status(view)
+        said = agent.kind.answer(view, text) if now.state in ("WAITING", *ENDED) else ""
+        if said is None:
+            raise NotAvailable(f"{agent.name}: its program ({agent.kind.name}) does not tell when it has answered")
+        if said and ((now.state == "WAITING" and now.reason not in DIALOGS) or now.state in ENDED):
+            return said
+        if now.state in ENDED:
+            raise MngError(f"{agent.name} ended before it answered: {now.reason}")
+        since = (since or time.monotonic()) if now.state == "WAITING" else 0.0
+        if since and time.monotonic() - since > 2 and now.reason in DIALOGS:
+            raise Blocked(f"{agent.name} waits for {asked(now)}", f"see: mng connect {agent.name}")
+        if since and time.monotonic() - since > 5:
+            return ""
+        if time.monotonic() > end:
+            raise MngError(f"{agent.name} has not answered after {timeout:g} s", f"see: mng connect {agent.name}")
+        time.sleep(0.2)

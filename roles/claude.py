@@ -1,0 +1,30 @@
+"""What Claude Code needs on a host: the hook by which it reports, and a work dir that it does not ask about."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path, PurePath
+from typing import Any
+
+from mng.roles import ops
+from mng.roles.role import Play, role
+
+
+@role()
+def claude(on: Play, hook: str, account: str, folder: str) -> None:
+    """The hook script at that path; `folder`, whose program the user asked to run there, trusted in `account`."""
+    # The variable CLAUDE_CODE_SANDBOXED=1 would do without touching the account file, but it tells Claude Code that it
+    # is in a sandbox when it is not, and leaves the permissions of a project's own settings out of force.
+    ops.file(on, hook, (Path(__file__).parent / "files" / "claude_hook.sh").read_bytes(), 0o755)
+    if not trusted(ops.read(on, on.host.expand(account)), folder):
+        ops.json_keys(on, account, {"projects": {folder: {"hasTrustDialogAccepted": True}}})
+
+
+def trusted(account: bytes | None, folder: str) -> bool:
+    """Whether the account file says so of the folder or of one that it is in."""
+    try:
+        projects: Any = json.loads(account or b"{}").get("projects", {})
+    except (ValueError, AttributeError):
+        return False  # json_keys says what is wrong with it
+    folders = [folder, *map(str, PurePath(folder).parents)]
+    return any(projects.get(one, {}).get("hasTrustDialogAccepted") is True for one in folders)
