@@ -35,7 +35,7 @@ class Agent:
 
     @property
     def folder(self) -> str:
-        return self.host.agent_dir(self.record.id)
+        return self.host.agent_dir(self.record.id or f".{self.name}")  # a hand-made session has no id
 
     @property
     def session(self) -> str:

@@ -47,7 +47,7 @@ class View:
 
     @property
     def folder(self) -> str:
-        return self.host.agent_dir(self.record.id)
+        return self.host.agent_dir(self.record.id or f".{self.record.name}")
 
     def plugin(self, name: str) -> str:
         """The path of a file that the agent reports into."""
