@@ -62,7 +62,7 @@ def message(c: Context, o: Message) -> Results[Row]:
     Each ends as delivered, blocked (it waits for something else first), dead or unknown, with the evidence.
     """
     team, text, words = (
-        Team.of(Inventory(o.settings), o.hosts),
+        Team.of(Inventory(o.settings), o.hosts).with_hand_made(),
         given_message(o.message, o.message_file),
         list(o.agents),
     )
