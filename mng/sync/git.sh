@@ -11,6 +11,10 @@ git() {
         -c maintenance.auto=false -c submodule.recurse=false -c clone.rejectShallow=false -c protocol.version=2 "$@"
 }
 
+state() {
+    git --git-dir="$dir" --work-tree="$root" status --porcelain=v2 --branch -z --untracked-files=all --no-renames --ignore-submodules=none
+}
+
 # The worktree's own folder in the repository: as its .git file says, or whichever one says it belongs to $root.
 find_admin() {
     admin=

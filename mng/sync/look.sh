@@ -1,4 +1,5 @@
-# What of the work dir $root exists nowhere else. Prints: mode, git dir, whether $repo is there, commits with their children, "gitlinks", NUL, status.
+# What of the work dir $root exists nowhere else. Prints: mode, git dir, whether $repo is there, commits with their children, "gitlinks", NUL, status;
+# the status is kept in $claim.seen, for remove.sh to compare.
 rm -f -- "$claim.index"
 admin=
 if [ "$kind" = worktree ] && [ -d "$repo" ]; then
@@ -39,13 +40,13 @@ fi
 [ "$mode" = files ] || git --git-dir="$dir" --work-tree="$root" ls-files -s | sed -n 's/^160000 [^	]*	//p'
 printf '\0'
 cd -- "$root" || exit
-if [ "$mode" != files ]; then
-    git --git-dir="$dir" --work-tree="$root" status --porcelain=v2 --branch -z --untracked-files=all --no-renames --ignore-submodules=none
-elif [ -n "$dir" ]; then
-    export GIT_INDEX_FILE="$claim.index"
-    git --git-dir="$dir" --work-tree="$root" read-tree ${base:-"$(: | git hash-object -t tree --stdin)"} || exit
-    git --git-dir="$dir" --work-tree="$root" status --porcelain=v2 -z --untracked-files=all --no-renames --ignore-submodules=none
-else
-    : > "$claim.looked"
+if [ -z "$dir" ]; then
+    : > "$claim.seen"
     [ -d "$source" ] && diff -rq --no-dereference -x .git -- "$source" "$root" > /dev/null || printf '? .\0'
+    exit
 fi
+if [ "$mode" = files ]; then
+    export GIT_INDEX_FILE="$claim.index"
+    git --git-dir="$dir" --work-tree="$root" read-tree "${base:-$(: | git hash-object -t tree --stdin)}" || exit
+fi
+state > "$claim.seen" && cat -- "$claim.seen"

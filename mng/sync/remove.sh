@@ -1,4 +1,4 @@
-# Remove what place.sh made, whatever of it there is. $checked: only if nothing has changed since look.sh and save.sh saw $seen.
+# Remove what place.sh made, whatever of it there is. $checked: only if nothing has changed since look.sh and save.sh saw it.
 # Once $claim says "removing", that is decided, and a second run goes on with it.
 aside=$root.removed
 if [ ! -f "$claim" ]; then
@@ -9,25 +9,11 @@ fi
 unchanged() {
     [ -d "$root" ] || return 0
     cd -- "$root" || return
-    [ "$mode" != files ] || [ -f "$claim.index" ] || { [ -z "$(find . -newer "$claim.looked")" ]; return; }
-    ignore=none
-    if [ -f "$claim.index" ]; then export GIT_INDEX_FILE="$claim.index" ignore=dirty; fi
-    now=$(git --git-dir="$dir" --work-tree="$root" status --porcelain=v2 --branch --untracked-files=all --no-renames --ignore-submodules=$ignore) || return
-    unset GIT_INDEX_FILE
-    if [ "$mode" != files ]; then
-        case $now in "# branch.oid $seen"*) ;; *) return 1 ;; esac
-    fi
-    if [ "$ignore" = dirty ]; then # compared with what was saved: only the second column counts
-        case $now in *'
-1 '?[!.]* | *'
-u '* | *'
-? '*) return 1 ;; esac
-    else
-        case $now in *'
-1 '* | *'
-u '* | *'
-? '*) return 1 ;; esac
-    fi
+    [ -n "$dir" ] || { [ -z "$(find . -newer "$claim.seen")" ]; return; }
+    (
+        [ ! -f "$claim.index" ] || export GIT_INDEX_FILE="$claim.index"
+        state
+    ) | cmp -s - "$claim.seen"
 }
 
 remove_branch() {

@@ -1,5 +1,6 @@
 # Commit the state of the folder $root on top of its HEAD, by an index of our own, as $ref in the repository $target.
-# stdin: NUL-ended pathspecs for `git add`. Prints the commit.
+# stdin: NUL-ended pathspecs for `git add`. Prints the commit, HEAD, NUL and
+# the status by that index, which is kept in $seen as well.
 if [ ! -d "$target" ]; then git init -q --bare -- "$target" || exit; fi
 [ -n "$dir" ] || dir=$target
 export GIT_INDEX_FILE="$index"
@@ -29,6 +30,7 @@ if [ -n "$staged" ] && [ "$staged" != "$tree" ] && [ "$staged" != "$was" ]; then
     parents=" $(g commit-tree ${head:+-p "$head"} -m 'Index' "$staged")" || exit
 fi
 for tip in $tips; do [ "$tip" = "$head" ] || parents="$parents $tip"; done
+[ -n "$force" ] || [ ! -d "$root" ] || state > "$seen" || exit
 commit=$head
 if [ -z "$head" ] || [ "$tree" != "$was" ] || [ -n "$parents" ]; then
     commit=$(set -- ${head:+-p "$head"}; for tip in $parents; do set -- "$@" -p "$tip"; done; g commit-tree "$@" -m "$message" "$tree") || exit
@@ -40,4 +42,5 @@ if [ "$mode" = separate ]; then
         -- "$root" "$ref:$ref" || exit
 fi
 [ "$(git --git-dir="$target" cat-file -t "$ref^{tree}")" = tree ] && [ "$(git --git-dir="$target" rev-parse "$ref^{tree}")" = "$tree" ] || exit
-printf '%s\n%s\n' "$commit" "$head"
+printf '%s\n%s\n\0' "$commit" "$head"
+[ ! -f "$seen" ] || cat -- "$seen"

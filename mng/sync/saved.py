@@ -21,7 +21,6 @@ class Unsaved:
     mode: str  # worktree | separate (a repository of its own) | files (no repository)
     dir: str  # its git directory
     repo: str = ""  # the source repository, if it is still there
-    head: str = ""
     changes: tuple[str, ...] = ()
     commits: int = 0
     tips: tuple[str, ...] = ()
@@ -51,9 +50,7 @@ class Kept:
 class Saved:
     """What `save` found and kept: `refs` in `repo`, the work dir's own first; false when there was nothing to keep."""
 
-    mode: str = ""
     dir: str = ""
-    head: str = ""
     repo: str = ""
     refs: tuple[Kept, ...] = ()
     branch: str = ""
@@ -68,7 +65,7 @@ class Saved:
 
     @property
     def way_back(self) -> str:
-        """The shell line that brings the work dir back as it was."""
+        """The shell lines that bring the work dir back as it was."""
         lines: list[Cmd] = []
         for number, kept in enumerate(self.refs):
             if number == 0:
@@ -82,7 +79,7 @@ class Saved:
                 ]
             if kept.on_top:
                 lines.append(cmd("git", "-C", kept.path, "reset", "-q", "HEAD^"))
-        return " && ".join(line.shown for line in lines)
+        return "\n".join(line.shown for line in lines)
 
 
 def unsaved(runner: Runner, work: Work) -> Unsaved:
@@ -121,13 +118,11 @@ def look(runner: Runner, work: Work, root: str, claim: str, *, remotes: bool, in
         for path in [*links, *nested]
         if has_git(runner, f"{root}/{path}")
     ]
-    oid = git.headers(status).get("branch.oid", "(initial)")
     return Unsaved(
         path=root,
         mode=mode,
         dir=dir_,
         repo=work.repo if there else "",
-        head=oid if oid != "(initial)" else "",
         changes=tuple(changes),
         commits=len(commits),
         tips=tuple(line for line in commits if " " not in line),
@@ -152,7 +147,7 @@ def save(runner: Runner, work: Work, name: str, host_dir: str, when: datetime | 
     """
     there = unsaved(runner, work)
     if not there:
-        return Saved(there.mode, there.dir, there.head)
+        return Saved(there.dir)
     at = (when or datetime.now(UTC)).astimezone(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
     target, message = there.repo or f"{host_dir}/saved.git", f"Work of {name}, saved by mng at {at}"
     kept = []
@@ -164,7 +159,7 @@ def save(runner: Runner, work: Work, name: str, host_dir: str, when: datetime | 
         hint = "nothing was removed; --discard removes it unsaved"
         raise Refused(f"the work of {name} can't be saved: {error.what}", hint) from None
     branch = work.branch if work.made_branch and target == work.repo else ""
-    return Saved(there.mode, there.dir, there.head, target, tuple(kept), branch, str(there))
+    return Saved(there.dir, target, tuple(kept), branch, str(there))
 
 
 def flat(there: Unsaved) -> list[Unsaved]:
@@ -173,6 +168,7 @@ def flat(there: Unsaved) -> list[Unsaved]:
 
 def keep(runner: Runner, work: Work, one: Unsaved, target: str, ref: str, message: str) -> Kept:
     paths = [".", *(f":(exclude,top,literal){path}" for path in one.nested)]
+    claim = work.claim if one.path == work.root else f"{work.claim}.inner"
     done = git.run(
         runner,
         "save",
@@ -186,8 +182,14 @@ def keep(runner: Runner, work: Work, one: Unsaved, target: str, ref: str, messag
         message=message,
         base=work.base if one.mode == "files" and one.dir else "",
         tips=" ".join(one.tips),
-        index=f"{work.claim}.index" if one.path == work.root else f"{work.claim}.inner.index",
+        index=f"{claim}.index",
+        seen=f"{claim}.seen",
         force="1" * (one.mode == "files" and not one.dir),
     )
-    commit, head = (done.text + "\n").split("\n")[:2]
+    facts, _, status = done.out.partition(b"\0")
+    inside = {inner.path for inner in one.inner}
+    for state, path in git.entries(status):  # by the index just saved: nothing may differ from it already
+        if not path.endswith("/") and state[1] != "." and f"{one.path}/{path}" not in inside:
+            raise MngError(f"{path} changes all the time")
+    commit, head, _ = facts.decode().split("\n")
     return Kept(ref, one.path, bool(head) and commit != head)

@@ -206,7 +206,6 @@ def unplace(runner: Runner, work: Work, saved: Saved | None = None) -> list[str]
     """Remove what `place` made, whatever there is of it. With `saved`: only if all is as it was then, else Refused."""
     if work.kind == "in-place" or not work.claim:
         return []
-    facts = Saved() if saved is None else saved
     try:
         done = git.run(
             runner,
@@ -219,9 +218,7 @@ def unplace(runner: Runner, work: Work, saved: Saved | None = None) -> list[str]
             branch=work.branch,
             made="1" * work.made_branch,
             checked="1" * (saved is not None),
-            mode=facts.mode,
-            dir=facts.dir,
-            seen=facts.head,
+            dir=saved.dir if saved is not None else "",
         )
     except CommandFailed as error:
         if error.command_code == 77:

@@ -82,7 +82,7 @@ class Ground:
 
     def back(self, saved: Saved) -> None:
         """What the user is told to type."""
-        done = subprocess.run(["sh", "-c", saved.way_back], capture_output=True, text=True)
+        done = subprocess.run(["sh", "-ec", saved.way_back], capture_output=True, text=True)
         assert done.returncode == 0, f"{saved.way_back}\n{done.stderr}"
 
     def status(self, at: Path | str) -> str:
