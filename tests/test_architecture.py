@@ -110,6 +110,8 @@ def unquoted(node: ast.AST) -> list[str]:
         return [] if text.endswith(".line") else [text]
     if isinstance(node, ast.Call) and called(node) == "cmd":
         return []
+    if isinstance(node, ast.BinOp) and not isinstance(node.op, ast.Mult):
+        return [ast.unparse(node)]
     return [each for child in ast.iter_child_nodes(node) for each in unquoted(child)]
 
 
@@ -137,17 +139,21 @@ def no_command_is_glued_from_strings(source: Source) -> list[str]:
     for call in source.calls():
         name, words = called(call), {word.arg: ast.unparse(word.value) for word in call.keywords}
         last, of_subprocess = name.rpartition(".")[2], name.startswith("subprocess.")
-        lines = last in ("run", "sudo", "local") or (name == "raw" and source.module != "mng.output")
-        if lines and call.args and glued(call.args[0]):
+        if last in ("run", "sudo", "local") and call.args and glued(call.args[0]):
             wrong.append(f"{name}() on a glued string, line {call.lineno}: build a Cmd")
+        if (
+            name in ("Cmd", "raw")
+            and call.args
+            and unquoted(call.args[0])
+            and source.module not in ("mng.shell", "mng.output")
+        ):
+            wrong.append(f"{name}() of unquoted {unquoted(call.args[0])}, line {call.lineno}")
         if last in ("run", "sudo", "local") and "." in name and "env" in words and not of_subprocess:
             wrong.append(f"{name}(env=), line {call.lineno}: Fabric does not quote it, use Cmd.env")
         if re.search(r"\b(c|context|connection|ctx)\.(cd|prefix)$", name):
             wrong.append(f"{name}(), line {call.lineno}: Fabric does not quote it, use Cmd.within")
         if name in ("os.system", "os.popen") or words.get("shell") == "True":
             wrong.append(f"{name}() starts a shell, line {call.lineno}")
-        if last == "Cmd" and call.args and unquoted(call.args[0]) and source.module != "mng.shell":
-            wrong.append(f"Cmd() of unquoted {unquoted(call.args[0])}, line {call.lineno}")
     return wrong
 
 
@@ -249,6 +255,7 @@ PLANTED: list[tuple[Rule, str, str]] = [
     (no_command_is_glued_from_strings, "mng.host", 'c.sudo("ls " + folder)'),
     (no_command_is_glued_from_strings, "mng.host", 'runner.run("ls {}".format(folder))'),
     (no_command_is_glued_from_strings, "mng.host", 'runner.run(raw(f"ls {folder}"))'),
+    (no_command_is_glued_from_strings, "mng.host", 'runner.run(raw("ls " + folder))'),
     (no_command_is_glued_from_strings, "mng.host", 'connection.run("ls", env={"A": "1"})'),
     (no_command_is_glued_from_strings, "mng.host", 'with c.cd("x"):\n    run()'),
     (no_command_is_glued_from_strings, "mng.host", 'subprocess.run("ls", shell=True)'),
