@@ -6,9 +6,10 @@ import json
 import os
 import re
 from pathlib import Path, PurePath
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 from mng.agents import tmux
+from mng.agents.claude import visible
 from mng.agents.types import AgentType, Status, View, launch_words, program_of
 from mng.host import Host
 from mng.records import AgentRecord
@@ -33,20 +34,13 @@ FIELD = re.compile(rb'"(session_id|transcript_path|hook_event_name|tool_name|com
 QUEUE = "Messages to be submitted after next tool call"
 
 
-class Mark(NamedTuple):
-    """Where the rollout ended, and how often the text was in the queue on the screen."""
-
-    path: str
-    size: int
-    queue: str
-
-
 class Codex(AgentType):
     """`codex` in its terminal, without its background server, which would outlive the session."""
 
     name: ClassVar[str] = "codex"
     program: ClassVar[tuple[str, ...]] = ("codex",)
     install: ClassVar[Cmd | None] = cmd("npm", "install", "-g", "@openai/codex")
+    gate: ClassVar[str] = "typing"
 
     @property
     def pass_env(self) -> tuple[str, ...]:  # type: ignore[override]
@@ -69,7 +63,8 @@ class Codex(AgentType):
         session = fields(kept).get("session_id")
         words = ["resume", session] if session else []
         line = launch_words(self, record, words, OPTIONS, trust(record), hooks(hook_path(host), folder), record.args)
-        return joined(cmd("printf", f"\\033]2;{STARTING}\\007"), "; ", line)
+        title = cmd("printf", f"\\033]2;{STARTING}\\007")
+        return joined(joined(cmd("mkdir", "-p", folder), "; ", title), "; ", line)
 
     def roles(self, record: AgentRecord, host: Host) -> list[Role]:
         return [program(name=program_of(self, record)[0], install=self.install), codex(hook=hook_path(host))]
@@ -123,22 +118,51 @@ class Codex(AgentType):
         after = " " if re.search(r"(^|\s)[@$/]\S*$", text) else ""
         return before + text + after
 
-    def mark(self, view: View) -> Mark:
+    def safe(self, view: View) -> bool:
+        """Not between the hook before a tool and the dialog that may ask for it."""
+        name = fields(view.read(view.plugin("status"))).get("hook_event_name")
+        return (
+            name not in ("PreToolUse", "PermissionRequest") or view.probe.now - view.mtime(view.plugin("status")) > LAG
+        )
+
+    def box(self, screen: str) -> str | None:
+        """Below the last bright ›, down to the empty line above the footer; a hint of codex's is dim."""
+        rows = [visible(row) for row in screen.rstrip().split("\n")]
+        begins = max((at for at, row in enumerate(rows) if row.startswith("›")), default=None)
+        ends = max((at for at, row in enumerate(rows) if not row.strip()), default=0)
+        if begins is None or ends <= begins:
+            return None
+        text = "\n".join(rows[begins:ends])[1:].strip()
+        return re.sub(r"\[Pasted Content \d+ chars\]", "[Pasted text]", text)
+
+    def mark(self, view: View) -> list[Any]:
+        """The rollout, where it ends, and the queue on the screen."""
         path = self.transcript(view)
         size = view.host.runner.run(cmd("wc", "-c", path), check=False).text.split() if path else []
-        return Mark(path, int(size[0]) if size else 0, queued(view))
+        return [path, int(size[0]) if size else 0, queued(view)]
 
-    def received(self, view: View, text: str, mark: Mark) -> str:
-        path, mark = self.transcript(view), Mark(*mark)
+    def received(self, view: View, text: str, mark: Any) -> str:
+        before, size, queue = mark
+        path = rollout_now(view)
         if path:
-            start = mark.size + 1 if path == mark.path else 1
+            start = size + 1 if path == before else 1
             new = view.host.runner.run(cmd("tail", "-c", f"+{start}", path), check=False).out
             if text.strip() in messages(new):
                 return "its rollout has the message"
         head = "".join(text.split())[:60]
-        if BUSY.match(view.pane.title if view.pane else "") and queued(view).count(head) > mark.queue.count(head):
+        if BUSY.match(view.pane.title if view.pane else "") and queued(view).count(head) > queue.count(head):
             return "in its queue, to be read after the tool that runs now"
         return ""
+
+    def answer(self, view: View, text: str) -> str | None:
+        path, parts = rollout_now(view), None
+        whole = view.host.runner.run(cmd("cat", path), check=False).out if path else b""
+        for item in (payload.get("item", {}) for payload in items(whole, b'"item_completed"')):
+            if item.get("type") == "UserMessage" and content(item).strip() == text.strip():
+                parts = list[str]()
+            elif parts is not None and item.get("type") == "AgentMessage":
+                parts.append(content(item))
+        return None if parts is None else "\n\n".join(parts)
 
     def transcript(self, view: View) -> str:
         return fields(view.read(view.plugin("session"))).get("transcript_path", "")
@@ -173,13 +197,19 @@ def fields(event: bytes) -> dict[str, str]:
     return found
 
 
+def rollout_now(view: View) -> str:
+    """The path of the rollout, at this moment rather than at that of the view."""
+    path = view.plugin("session")
+    return fields(view.host.runner.get([path]).get(path, b"")).get("transcript_path", "")
+
+
 def messages(rollout: bytes) -> set[str]:
     """What the user said, trimmed."""
-    said = set()
-    for item in items(rollout, b'"UserMessage"'):
-        content = item.get("item", {}).get("content", [])
-        said.add("".join(part.get("text", "") for part in content).strip())
-    return said
+    return {content(payload.get("item", {})).strip() for payload in items(rollout, b'"UserMessage"')}
+
+
+def content(item: dict[str, Any]) -> str:
+    return "".join(part.get("text", "") for part in item.get("content", []))
 
 
 def last_error(rollout: bytes) -> str:

@@ -83,9 +83,18 @@ class Opencode(AgentType):
     def mark(self, view: View) -> list[str]:
         return [message["info"]["id"] for message in latest(view)]
 
-    def received(self, view: View, text: str, mark: list[str]) -> str:
+    def received(self, view: View, text: str, mark: Any) -> str:
         new = [message for message in latest(view) if message["info"]["id"] not in mark]
-        return "its session has the message" if any(said(message) == text for message in new) else ""
+        return "its session has the message" if any(said(message, "user") == text for message in new) else ""
+
+    def answer(self, view: View, text: str) -> str | None:
+        parts = None
+        for message in latest(view, 500):
+            if said(message, "user") == text:
+                parts = list[str]()
+            elif parts is not None:
+                parts.append(said(message, "assistant"))
+        return None if parts is None else "\n\n".join(part for part in parts if part)
 
 
 def script(host: Host) -> str:
@@ -93,19 +102,20 @@ def script(host: Host) -> str:
 
 
 def current(view: View) -> str:
-    """The id of the conversation on the screen; "" before the first message."""
-    return view.read(view.plugin("session")).decode().strip()
+    """The id of the conversation on the screen, at this moment; "" before the first message."""
+    path = view.plugin("session")
+    return view.host.runner.get([path]).get(path, b"").decode().strip()
 
 
-def latest(view: View) -> list[dict[str, Any]]:
+def latest(view: View, most: int = TAIL) -> list[dict[str, Any]]:
     session = current(view)
-    return list(api(view, f"/session/{session}/message?limit={TAIL}")) if session else []
+    return list(api(view, f"/session/{session}/message?limit={most}")) if session else []
 
 
-def said(message: dict[str, Any]) -> str:
-    """What the user wrote; "" of the agent's own messages."""
+def said(message: dict[str, Any], role: str) -> str:
+    """What one of them wrote; "" of the other's messages."""
     parts = [part["text"] for part in message["parts"] if part["type"] == "text" and not part.get("synthetic")]
-    return "".join(parts) if message["info"]["role"] == "user" else ""
+    return "".join(parts) if message["info"]["role"] == role else ""
 
 
 def judge(answers: bytes, at: float) -> Status:

@@ -14,7 +14,8 @@ from tests.bed.world import World
 pytestmark = [pytest.mark.live, pytest.mark.agents]
 KINDS = [
     "x", "- first", "/status of it", "!ls", "# head", "? help", "end;", "end\\", "see @README.md", "for $name", "exit",
-    "quotes \" ' `id` $HOME $(id) %s", "one\n\n two\n\tthree", "äöü 漢字 🎉 e\u0301", "word " * 2000, "0123456789 " * 9500,
+    "quotes \" ' `id` $HOME $(id) %s", "one\n\n two\n\tthree", "äöü 漢字 🎉 e\u0301", "word " * 2000,
+    "0123456789 " * 9500,
 ]  # fmt: skip
 DANGER = "TOOL[chmod 600 README.md] PERM"
 

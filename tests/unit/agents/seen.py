@@ -29,6 +29,7 @@ class Seen:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
         os.utime(path, (NOW - ago, NOW - ago))
+        self.runner.files[str(path)] = text.encode()
         return path
 
     def answers(self, **lines: str | Done) -> None:

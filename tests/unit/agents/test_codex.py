@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from mng.roles.role import provision
 
-from mng.agents.codex import Codex, Mark, fields, messages
+from mng.agents.codex import Codex, fields, messages
 from mng.agents.types import Status
 from mng.records import Work
 from mng.runner import Done
@@ -119,7 +119,8 @@ def test_events_of_an_earlier_run_do_not_count(seen: Seen) -> None:
     ("text", "given"),
     [
         ("/status", " /status "), ("/a b", " /a b"), ("!ls", " !ls"), ("# x", "# x"), ("see @src", "see @src "),
-        ("for $name", "for $name "),        ("a\n/b", "a\n/b "), ("a/b", "a/b"), ("mail a@b", "mail a@b"), ("x \n", "x"), ("-n", "-n"), ("end;", "end;"),
+        ("for $name", "for $name "),        ("a\n/b", "a\n/b "), ("a/b", "a/b"),
+        ("mail a@b", "mail a@b"), ("x \n", "x"), ("-n", "-n"), ("end;", "end;"),
         ("end\\", "end\\"),
     ],
 )  # fmt: skip
@@ -132,7 +133,7 @@ def test_a_message_is_received_when_the_rollout_grew_by_it(seen: Seen) -> None:
     seen.wrote("session", event("SessionStart"))
     seen.answers(wc="120 /r/s-1.jsonl")
     mark = CODEX.mark(seen.view())
-    assert mark == Mark("/r/s-1.jsonl", 120, "")
+    assert mark == ["/r/s-1.jsonl", 120, ""]
     seen.answers(tail=user("another") + user("hi"))
     assert CODEX.received(seen.view(), "hi\n", mark)
     assert not CODEX.received(seen.view(), "h", mark)
@@ -141,7 +142,7 @@ def test_a_message_is_received_when_the_rollout_grew_by_it(seen: Seen) -> None:
 
 def test_a_first_message_makes_the_rollout(seen: Seen) -> None:
     mark = CODEX.mark(seen.view())
-    assert mark.path == ""
+    assert mark == ["", 0, ""]
     assert not CODEX.received(seen.view(), "hi", mark)
     seen.wrote("session", event("SessionStart"))
     seen.answers(tail=user("hi"))
@@ -156,6 +157,46 @@ def test_a_message_behind_a_running_tool_is_seen_in_the_queue(seen: Seen) -> Non
     assert "queue" in CODEX.received(seen.view(BUSY), "steer me", mark)
     assert not CODEX.received(seen.view(BUSY), "steer it", mark)
     assert not CODEX.received(seen.view(BUSY), "steer me", CODEX.mark(seen.view(BUSY)))  # it was there before
+
+
+BOX = "\x1b[1;2m› \x1b[0mearlier\n\n\x1b[1m›\x1b[0m {}\x1b[0m  \n      \n  \x1b[38;5;2mmodel\x1b[39m\n  ? for shortcuts"
+
+
+@pytest.mark.parametrize(
+    ("shown", "text"),
+    [
+        ("\x1b[2mAsk Codex to do anything", ""),
+        ("a draft", "a draft"),
+        ("one\n  two\n \n  three", "one\n  two\n\n  three"),
+        ("\x1b[38;5;6m[Pasted Content 5000 chars]", "[Pasted text]"),
+    ],
+)
+def test_the_input_box_is_read_without_its_hint(shown: str, text: str) -> None:
+    assert CODEX.box(BOX.format(shown)) == text
+
+
+def test_a_screen_without_a_prompt_has_no_box() -> None:
+    assert CODEX.box("\x1b[1;2m› \x1b[0mearlier\n\nLoading") is None
+    assert CODEX.box("") is None
+
+
+def test_no_key_is_pressed_just_before_a_dialog_may_open(seen: Seen) -> None:
+    seen.wrote("status", event("PreToolUse"), ago=0.5)
+    assert not CODEX.safe(seen.view(BUSY))
+    assert CODEX.safe(seen.view(BUSY, NOW + 3))
+    seen.wrote("status", event("PostToolUse"), ago=0.5)
+    assert CODEX.safe(seen.view(BUSY))
+
+
+def test_the_answer_is_what_was_said_after_the_last_message_of_that_text(seen: Seen) -> None:
+    def reply(text: str) -> str:
+        return line("item_completed", item={"type": "AgentMessage", "content": [{"type": "Text", "text": text}]})
+
+    assert CODEX.answer(seen.view(), "hi") is None
+    seen.wrote("session", event("SessionStart"))
+    seen.answers(cat=user("hi") + reply("old") + user("hi") + reply("first") + reply("second"))
+    assert CODEX.answer(seen.view(), "hi") == "first\n\nsecond"
+    assert CODEX.answer(seen.view(), "ho") is None
 
 
 def test_half_a_line_is_no_message() -> None:

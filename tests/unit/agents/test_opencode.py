@@ -103,17 +103,25 @@ def test_a_message_is_received_when_the_session_has_one_more_of_it(seen: Seen) -
     seen.runner.answers = {"/message": reply([*old, message("msg_3", "hi")])}
     assert OPENCODE.received(seen.view(), "hi", mark)
     assert not OPENCODE.received(seen.view(), "h", mark)
-    assert not OPENCODE.received(seen.view(), "ECHO: hi", set())
+    assert not OPENCODE.received(seen.view(), "ECHO: hi", [])
 
 
 def test_text_that_opencode_adds_is_not_the_users(seen: Seen) -> None:
     seen.wrote("session", "ses_1\n")
     seen.runner.answers = {"/message": reply([message("msg_1", "Called the tool", synthetic=True)])}
-    assert not OPENCODE.received(seen.view(), "Called the tool", set())
+    assert not OPENCODE.received(seen.view(), "Called the tool", [])
+
+
+def test_the_answer_is_what_was_said_after_the_last_message_of_that_text(seen: Seen) -> None:
+    seen.wrote("session", "ses_1\n")
+    talk = [message("1", "hi"), message("2", "old", "assistant"), message("3", "hi"), message("4", "new", "assistant")]
+    seen.runner.answers = {"/message": reply([*talk, message("5", "", "assistant"), message("6", "end", "assistant")])}
+    assert OPENCODE.answer(seen.view(), "hi") == "new\n\nend"
+    assert OPENCODE.answer(seen.view(), "ho") is None
 
 
 def test_the_first_message_opens_a_session_on_the_screen(seen: Seen) -> None:
-    assert OPENCODE.mark(seen.view()) == set()
+    assert OPENCODE.mark(seen.view()) == []
     seen.runner.answers = {
         "prompt_async": Done(0, b"\n204"),
         "select-session": reply(True),
