@@ -194,12 +194,13 @@ class Exchange:
         """Raises TimeoutError at the deadline (time.monotonic)."""
         with self.selector:
             while self.selector.get_map():
+                ended = self.process.poll() is not None  # asked before: then all that it printed is ready
                 ready = self.selector.select(
                     QUIET if deadline is None else min(QUIET, max(deadline - time.monotonic(), 0))
                 )
                 for key, _ in ready:
                     self.write(key) if key.data == "in" else self.read(key)
-                if not ready and self.process.poll() is not None:
+                if not ready and ended:
                     break
                 if deadline and time.monotonic() > deadline:
                     raise TimeoutError
