@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
-import random
+import os
 import re
-import secrets
 from collections.abc import Container, Iterable
 from pathlib import Path
 from typing import Literal, get_args
@@ -21,7 +19,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
 def new_id(kind: Literal["agent", "host"]) -> str:
-    return f"{kind}-{secrets.token_hex(16)}"
+    return f"{kind}-{os.urandom(16).hex()}"
 
 
 def check_name(name: str) -> str:
@@ -39,6 +37,8 @@ def check_name(name: str) -> str:
 
 def made_up(style: str, taken: Container[str]) -> str:
     """A name in the style that is not taken; numbered when all are."""
+    import random
+
     words = (Path(__file__).parent / "wordlists" / f"{style}.txt").read_text().split()
     for _ in range(50):
         name = random.choice(words)
@@ -51,6 +51,8 @@ def made_up(style: str, taken: Container[str]) -> str:
 
 def near(word: str, words: Iterable[str]) -> list[str]:
     """Those of `words` that somebody may have meant, best first."""
+    import difflib
+
     return difflib.get_close_matches(word, list(words), n=3, cutoff=0.6)
 
 

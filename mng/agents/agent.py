@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import time
 from dataclasses import dataclass
 
@@ -94,7 +93,7 @@ class Agent:
                 f"the work dir of {self.name} is gone: {self.record.work.path}",
                 f"remove the agent: mng destroy {self.name}",
             )
-        run = secrets.token_hex(4)
+        run = os.urandom(4).hex()
         self.host.runner.put({
             f"{self.folder}/run": File(self.script(run, resume=resume), 0o700),
             f"{self.folder}/activity/start": File(run.encode()),

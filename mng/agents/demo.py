@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,6 +16,7 @@ from mng.roles.programs import program
 from mng.roles.role import Role
 from mng.shell import Cmd, cmd
 
+COLOUR = re.compile("\x1b\\[[0-9;]*m")
 PROGRAM = Path(__file__).with_name("demo_program.py")
 
 
@@ -26,7 +28,7 @@ class Demo(AgentType):
 
     def launch(self, record: AgentRecord, host: Host, *, resume: bool) -> Cmd:
         folder = f"{host.agent_dir(record.id)}/plugin/demo"
-        start = [sys.executable, "-I", PROGRAM] if host.local else ["python3", "-I", place(host)]
+        start = [sys.executable, "-I", str(PROGRAM)] if host.local else ["python3", "-I", place(host)]
         args = [word for word in record.args if word.startswith("-")] if resume else record.args
         return cmd(list(record.program) or start, folder, "--resume" if resume else None, args)
 
@@ -46,7 +48,14 @@ class Demo(AgentType):
         return Status("WAITING", reason, detail, since=since, source="file")
 
     def ready(self, view: View) -> bool:
-        return float(told(view).get("since", 0)) >= view.mtime(f"{view.folder}/activity/start")
+        """Only at its prompt: what is typed while it works would answer a question that it asks then."""
+        return self.status(view).reason == "turn-end"
+
+    def box(self, screen: str) -> str | None:
+        """After the last prompt."""
+        plain = COLOUR.sub("", screen).rstrip()
+        _, prompt, typed = f"\n{plain}\n".rpartition("\n>")
+        return typed.strip() if prompt and "\n* thinking" not in typed else None
 
     def mark(self, view: View) -> Any:
         return len(said(view))

@@ -6,6 +6,7 @@ import re
 import secrets
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from mng import output
@@ -35,13 +36,22 @@ def deliver(agent: Agent, text: str, *, key: str = "", timeout: float = 30.0) ->
         first = Delivery(agent, text, end).look()
         if first[0].pane is None and first[1].state != "CREATING":
             raise Ended("dead", f"{first[1].state}: {first[1].reason}")
-        with agent.host.runner.lock(f"{mailbox(agent)}/send.lock", timeout):
+        with ExitStack() as held:
+            alone(agent, held, timeout)
             letter = Letter.of(agent, key, text)
             if letter.receipt:
                 return letter.receipt
             return Delivery(agent, text, max(end, time.monotonic() + 1)).run(letter)
     except Ended as ended:
         return ended.receipt
+
+
+def alone(agent: Agent, held: ExitStack, timeout: float) -> None:
+    """One sender at a time."""
+    try:
+        held.enter_context(agent.host.runner.lock(f"{mailbox(agent)}/send.lock", timeout))
+    except MngError as error:
+        raise Ended("blocked", f"{error.what}; nothing was typed") from None
 
 
 def cleaned(agent: Agent, text: str) -> str:

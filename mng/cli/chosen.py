@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from mng.agents.agent import Agent
 from mng.agents.team import Team
@@ -16,6 +15,8 @@ from mng.host import Host
 from mng.rows import Results, Row
 
 AT_ONCE = 16
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 class Outcome(Row):
@@ -67,8 +68,7 @@ class Chosen:
             broken = broken or bool(getattr(done, "exit_code", 0))
             return done
 
-        with ThreadPoolExecutor(1 if self.abort else AT_ONCE) as pool:
-            return counted([*self.failures, *pool.map(one, self.agents)])
+        return counted([*self.failures, *side_by_side(one, self.agents, 1 if self.abort else AT_ONCE)])
 
     def by_host(self, work: Callable[[Host, list[Agent]], Sequence[Row]]) -> Results[Row]:
         """Work that takes all agents of a host in one go, the hosts side by side."""
@@ -84,8 +84,17 @@ class Chosen:
                     raise
                 return [failed(agent.name, error, host.name) for agent in agents]
 
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            return counted([*self.failures, *(row for rows in pool.map(one, groups) for row in rows)])
+        return counted([*self.failures, *(row for rows in side_by_side(one, groups) for row in rows)])
+
+
+def side_by_side(work: Callable[[T], R], items: Sequence[T], at_once: int = AT_ONCE) -> list[R]:
+    """What the work gives for each, in order; threads only where there are several."""
+    if len(items) < 2 or at_once < 2:
+        return [work(item) for item in items]
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(at_once) as pool:
+        return list(pool.map(work, items))
 
 
 def counted(rows: list[Row]) -> Results[Row]:

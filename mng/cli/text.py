@@ -6,7 +6,6 @@ import os
 import shlex
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 from mng.errors import MngError, UsageError
@@ -35,6 +34,8 @@ def decoded(data: bytes, where: str) -> str:
 
 def composed(hint: str) -> str:
     """What the user writes in $VISUAL or $EDITOR; lines that begin with # are left out at the end of the file only."""
+    import tempfile
+
     editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
     with tempfile.TemporaryDirectory(prefix="mng-") as folder:
         path = Path(folder) / "MESSAGE.md"

@@ -6,7 +6,6 @@ import contextlib
 import os
 import re
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from invoke import Context
@@ -178,6 +177,8 @@ def editing(o: CreateOptions) -> Iterator[Callable[[], str]]:
     if not o.edit_message:
         yield lambda: ""
         return
+    from concurrent.futures import ThreadPoolExecutor
+
     with ThreadPoolExecutor(1) as pool:
         writing = pool.submit(composed, "First message for the agent, which is being made meanwhile")
         yield writing.result

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
 from invoke import Context
 
 from mng import output
@@ -12,7 +10,7 @@ from mng.agents.creation import finish
 from mng.agents.ending import GRACE, Removed, forget_folder, remove, stop
 from mng.agents.journal import Journal
 from mng.agents.team import Team
-from mng.cli.chosen import AT_ONCE, Outcome, chosen, failed
+from mng.cli.chosen import Outcome, chosen, failed, side_by_side
 from mng.cli.command import command
 from mng.cli.options import CommonOptions, Duration, Options, option
 from mng.cli.targets import TargetOptions
@@ -92,8 +90,7 @@ def destroyed(host: Host, agents: list[Agent], o: Destroy) -> list[Row]:
             return failed(agent.name, error, host.name)
         return Outcome(name=agent.name, host=host.name, result="destroyed", detail=told(done))
 
-    with ThreadPoolExecutor(min(AT_ONCE, 4)) as pool:
-        return list(pool.map(one, agents))
+    return side_by_side(one, agents, at_once=4)
 
 
 def told(done: Removed) -> str:

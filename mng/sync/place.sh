@@ -3,7 +3,7 @@ mkdir -p -- "${root%/*}" "${claim%/*}" || exit
 rmdir -- "$root" 2> /dev/null
 mkdir -- "$root" || { [ -e "$root" ] && exit 73; exit 1; }
 printf 'root\n' > "$claim" || { rmdir -- "$root"; exit 1; }
-empty=$(: | git hash-object -t tree --stdin 2> /dev/null)
+[ -z "$repo" ] || [ -n "$head$base" ] || empty=$(: | git hash-object -t tree --stdin)
 
 # Copy the paths listed in $claim.list from folder $1 into folder $2, replacing what is there.
 bring() {
@@ -50,10 +50,19 @@ fill_submodules() {
     done
 }
 
+# Git reads the folders of all worktrees, and fails on one that another git is just writing: so not at the first time.
+add_worktree() {
+    for wait in 0.02 0.04 0.08 0.1 0.2 0.3 0.5 0.7 1 1; do
+        said=$(git -C "$top" worktree add -q "$@" 2>&1 > /dev/null) && break
+        case $said in *'failed to read'*/worktrees/*) sleep "$wait" ;; *) printf '%s\n' "$said" >&2; return 1 ;; esac
+    done
+    [ -e "$root/.git" ] || { printf '%s\n' "$said" >&2; return 1; }
+}
+
 make_worktree() {
     if [ -z "$base" ]; then # no commit yet: git can't add a worktree without one
         start=$(git -C "$top" commit-tree -m 'No commit yet' "$empty") || exit
-        git -C "$top" worktree add -q --detach --no-checkout -- "$root" "$start" || exit
+        add_worktree --detach --no-checkout -- "$root" "$start" || exit
         git -C "$root" symbolic-ref HEAD "refs/heads/$branch" && rm -f -- "$(git -C "$root" rev-parse --git-path logs/HEAD)"
         return
     fi
@@ -63,9 +72,9 @@ make_worktree() {
         [ -z "$track" ] || git -C "$top" branch -q --set-upstream-to="$track" "$branch" || exit
     fi
     if [ -n "$branch" ]; then
-        git -C "$top" worktree add -q -- "$root" "$branch"
+        add_worktree -- "$root" "$branch"
     else
-        git -C "$top" worktree add -q --detach -- "$root" "$base"
+        add_worktree --detach -- "$root" "$base"
     fi
 }
 

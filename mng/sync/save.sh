@@ -14,7 +14,7 @@ if [ "$mode" = files ]; then
 else
     head=$(g rev-parse -q --verify 'HEAD^{commit}')
     if [ -f "$dir/index" ]; then
-        cp -- "$dir/index" "$index" || exit
+        cp -p -- "$dir/index" "$index" || exit # with its time, by which git knows which files it must read
         staged=$(g write-tree 2> /dev/null)
     fi
 fi

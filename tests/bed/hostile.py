@@ -34,7 +34,7 @@ TOKEN = re.compile(r"\x1b\[200~(.*?)\x1b\[201~|\x1b\[[0-9;?]*[@-~]|(\x1b(?!\[)|[
 BEGUN = re.compile(r"\x1b\[([0-9;?]*|200~(?!.*\x1b\[201~).*)\Z", re.DOTALL)
 VALUED = {"--settings", "--session-id", "--resume", "-r", "--model", "--permission-mode", "--append-system-prompt",
           "--allowedTools", "--disallowedTools", "--mcp-config", "--add-dir", "--agents"}  # fmt: skip
-ENTER, ESCAPE, CTRL_C, CTRL_D, CTRL_U, BACKSPACE = "\r", "\x1b", "\x03", "\x04", "\x15", "\x7f"
+ENTER, ESCAPE, CTRL_C, CTRL_D, CTRL_S, CTRL_U, BACKSPACE = "\r", "\x1b", "\x03", "\x04", "\x13", "\x15", "\x7f"
 
 
 class Claude:
@@ -56,6 +56,7 @@ class Claude:
         self.typed: list[tuple[bool, str]] = []
         self.decoder, self.partial = codecs.getincrementaldecoder("utf-8")("replace"), ""
         self.dialog, self.answer, self.deaf, self.turning = "", "", False, False
+        self.stashed = ""  # a draft put aside until the next message is sent
         self.unanswered = ""  # put back into the box by an interrupt
         self.script: Iterator[float] | None = None  # what it does now: a generator that yields how long it takes
         self.due, self.pasted_into_dialog, self.leaving = 0.0, False, False
@@ -250,6 +251,8 @@ class Claude:
             self.box += "".join(one for one in text if one == "\n" or one.isprintable())
         elif key == ENTER:
             self.enter()
+        elif key == CTRL_S:
+            self.box, self.stashed = ("", self.box) if self.box else (self.stashed, "")
         elif key == CTRL_U:
             self.box = self.box.rpartition("\n")[0]
         elif key == BACKSPACE:
@@ -288,7 +291,7 @@ class Claude:
         if re.search(r"(^|\s)@\S+\Z", self.box):
             self.box += " "  # the Enter chose from the pop-up of file names
             return
-        self.box = ""
+        self.box, self.stashed = self.stashed, ""
         if text.strip() in ("/exit", "/quit", "exit", "quit", ":q", ":q!", ":wq", ":wq!"):
             self.end("prompt_input_exit")
         if text[0] in "/!":
