@@ -20,6 +20,7 @@ from mng.shell import Cmd, cmd, joined
 
 STARTING = "starting"  # the pane's title until opencode's screen is up
 SILENCE = 35.0  # seconds: opencode sends a heartbeat every ten
+LAG = 5.0  # seconds between a message that the session has and the turn that it begins, at most
 TAIL = 20  # messages that are compared to tell a new one
 USUAL_ENV = (
     "ANTHROPIC_API_KEY", "OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENROUTER_API_KEY", "GEMINI_API_KEY", "GROQ_API_KEY",
@@ -66,7 +67,10 @@ class Opencode(AgentType):
             return Status("RUNNING", "starting", since=started, source="screen")
         if view.probe.now - heard > SILENCE:
             return Status("UNKNOWN", "opencode does not answer", since=heard, source="hook")
-        return judge(view.read(view.plugin("status")), at)
+        found, asked = judge(view.read(view.plugin("status")), at), view.mtime(f"{view.folder}/activity/user")
+        if found.state == "WAITING" and at < asked and view.probe.now - asked < LAG:
+            return Status("RUNNING", since=asked, source="hook")
+        return found
 
     def ready(self, view: View) -> bool:
         return view.pane is not None and view.pane.title not in ("", STARTING) and view.mtime(view.plugin("heard")) > 0

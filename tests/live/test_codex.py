@@ -26,7 +26,7 @@ def state(world: World, name: str = "a") -> tuple[str, str, str]:
 
 
 def settled(world: World, *wanted: str) -> None:
-    world.wait(lambda: state(world)[: len(wanted)] == wanted, 30, " ".join(wanted))
+    world.wait(lambda: state(world)[: len(wanted)] == wanted, 60, " ".join(wanted))
 
 
 def session(world: World) -> dict[str, Any]:

@@ -86,6 +86,15 @@ def test_an_agent_that_fell_silent_is_not_shown_as_running(seen: Seen) -> None:
     assert told(OPENCODE.status(seen.view("OpenCode"))) == ("UNKNOWN", "opencode does not answer", "")
 
 
+def test_a_message_just_taken_is_busy_before_its_turn_begins(seen: Seen) -> None:
+    seen.wrote("status", answers())
+    seen.wrote("../../activity/user", "", ago=2)
+    assert told(OPENCODE.status(seen.view("OpenCode"))) == ("RUNNING", "", "")
+    assert told(OPENCODE.status(seen.view("OpenCode", NOW + 4))) == ("WAITING", "turn-end", "")
+    seen.wrote("status", answers(error=failed("APIError", "bad request")), ago=1)
+    assert told(OPENCODE.status(seen.view("OpenCode"))) == ("WAITING", "turn-end", "bad request")
+
+
 def message(id_: str, text: str, role: str = "user", **part: Any) -> dict[str, Any]:
     return {"info": {"id": id_, "role": role}, "parts": [{"type": "text", "text": text, **part}]}
 
