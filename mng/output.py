@@ -85,7 +85,11 @@ def show(value: Any) -> None:
             now.template.check(type(row))
         write("".join(now.template.fill(row) + "\n" for row in rows))
     elif isinstance(value, list):
-        if not getattr(value, "streamed", False):
+        if getattr(value, "streamed", False):
+            return
+        if getattr(value, "alone", False):
+            show(value[0])
+        else:
             table(value)
         note(getattr(value, "footer", ""))
     else:

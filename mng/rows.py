@@ -32,6 +32,7 @@ class Row(BaseModel):
 class Results(list[Any]):
     """Several results; `footer` goes to stderr in human format; the exit code is the worst of the rows'."""
 
+    alone = False  # a single one that was asked for: its own text, not a table
     streamed = False  # what a person wants to see of them is on the screen already
 
     def __init__(self, rows: Iterable[Any] = (), footer: str = "") -> None:

@@ -54,7 +54,7 @@ class Chosen:
     def each(self, work: Callable[[Agent], Row]) -> Results[Row]:
         """Every agent's row, in order. A single agent's error is the command's own; of several, each is told."""
         if self.alone:
-            return Results([work(self.agents[0])])
+            return alone(work(self.agents[0]))
         broken = bool(self.failures)
 
         def one(agent: Agent) -> Row:
@@ -84,7 +84,14 @@ class Chosen:
                     raise
                 return [failed(agent.name, error, host.name) for agent in agents]
 
-        return counted([*self.failures, *(row for rows in side_by_side(one, groups) for row in rows)])
+        rows = [*self.failures, *(row for rows in side_by_side(one, groups) for row in rows)]
+        return alone(rows[0]) if self.alone and len(rows) == 1 else counted(rows)
+
+
+def alone(row: Row) -> Results[Row]:
+    results = Results([row])
+    results.alone = True
+    return results
 
 
 def side_by_side(work: Callable[[T], R], items: Sequence[T], at_once: int = AT_ONCE) -> list[R]:
