@@ -85,11 +85,9 @@ def show(value: Any) -> None:
             now.template.check(type(row))
         write("".join(now.template.fill(row) + "\n" for row in rows))
     elif isinstance(value, list):
-        if getattr(value, "streamed", False):
-            return
-        if getattr(value, "alone", False):
+        if getattr(value, "alone", False) and not getattr(value, "streamed", False):
             show(value[0])
-        else:
+        elif not getattr(value, "streamed", False):
             table(value)
         note(getattr(value, "footer", ""))
     else:

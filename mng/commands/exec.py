@@ -54,7 +54,8 @@ class Ended(Results[Row]):
     """The exit code is the line's own for a single agent, else 5 if it failed anywhere."""
 
     def __init__(self, rows: Results[Row], alone: bool, streamed: bool) -> None:
-        super().__init__(rows, rows.footer)
+        failures = sum(bool(getattr(row, "exit_code", 0)) for row in rows)
+        super().__init__(rows, "" if alone else f"{len(rows) - failures} ok, {failures} failed")
         self.alone, self.streamed = alone, streamed
 
     @property
