@@ -8,7 +8,8 @@ export LANGUAGE=C GIT_TERMINAL_PROMPT=0 GIT_OPTIONAL_LOCKS=0 GIT_AUTHOR_NAME=mng
 git() {
     command git -c core.hooksPath=/dev/null -c core.fsmonitor=false -c core.safecrlf=false -c core.quotePath=false \
         -c core.packedRefsTimeout=10000 -c core.filesRefLockTimeout=10000 -c checkout.workers=0 -c gc.auto=0 \
-        -c maintenance.auto=false -c submodule.recurse=false -c clone.rejectShallow=false -c protocol.version=2 "$@"
+        -c maintenance.auto=false -c core.fsync="${fsync:-none}" -c submodule.recurse=false -c clone.rejectShallow=false \
+        -c protocol.version=2 "$@"
 }
 
 state() {
@@ -22,7 +23,7 @@ find_admin() {
         IFS= read -r admin < "$1/.git"
         admin=${admin#gitdir: }
         case $admin in /*) ;; *) admin=$1/$admin ;; esac
-        [ -d "$admin" ] && admin=$(cd -- "$admin" && pwd -P)
+        case $admin in "$repo"/worktrees/*) ;; *) [ ! -d "$admin" ] || admin=$(cd -- "$admin" && pwd -P) ;; esac
         case $admin in "$repo"/worktrees/*) [ -d "$admin" ] || admin= ;; *) admin= ;; esac
     fi
     [ -n "$admin" ] && return

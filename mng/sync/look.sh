@@ -29,7 +29,7 @@ if [ "$mode" = separate ]; then
 elif [ "$kind" = worktree ] && [ -n "$dir" ]; then
     { [ -z "$admin" ] || printf 'HEAD\n'
       [ -z "$made" ] || printf 'refs/heads/%s\n' "$branch"
-      cat "$dir/logs/HEAD" "$repo/logs/refs/heads/$branch" 2> /dev/null | sed -n 's/^[0-9a-f]* \([0-9a-f]*\) .*/\1/p'
+      sed -n 's/^[0-9a-f]* \([0-9a-f]*\) .*/\1/p' "$dir/logs/HEAD" "$repo/logs/refs/heads/$branch" 2> /dev/null
     } | git --git-dir="$dir" rev-list --children --ignore-missing --stdin --not ${made:+"--exclude=refs/heads/$branch"} --glob='refs/*' || exit
 fi
 printf 'gitlinks\n'

@@ -1,6 +1,6 @@
 # Make the work dir $root as planned; $claim says what of it is ours to remove again.
-mkdir -p -- "${root%/*}" "${claim%/*}" || exit
-rmdir -- "$root" 2> /dev/null
+[ -d "${root%/*}" ] && [ -d "${claim%/*}" ] || mkdir -p -- "${root%/*}" "${claim%/*}" || exit
+[ ! -d "$root" ] || rmdir -- "$root" 2> /dev/null
 mkdir -- "$root" || { [ -e "$root" ] && exit 73; exit 1; }
 printf 'root\n' > "$claim" || { rmdir -- "$root"; exit 1; }
 [ -z "$repo" ] || [ -n "$head$base" ] || empty=$(: | git hash-object -t tree --stdin)
@@ -50,11 +50,11 @@ fill_submodules() {
     done
 }
 
-# Git reads the folders of all worktrees, and fails on one that another git is just writing: so not at the first time.
+# Git reads the folders of all worktrees, and fails on one that is just coming or going: then it is asked again.
 add_worktree() {
     for wait in 0.02 0.04 0.08 0.1 0.2 0.3 0.5 0.7 1 1; do
         said=$(git -C "$top" worktree add -q "$@" 2>&1 > /dev/null) && break
-        case $said in *'failed to read'*/worktrees/*) sleep "$wait" ;; *) printf '%s\n' "$said" >&2; return 1 ;; esac
+        case $said in *'failed to read'*/worktrees/* | *'Invalid path'*/worktrees/*) sleep "$wait" ;; *) printf '%s\n' "$said" >&2; return 1 ;; esac
     done
     [ -e "$root/.git" ] || { printf '%s\n' "$said" >&2; return 1; }
 }
@@ -129,4 +129,4 @@ if [ -n "$repo" ] && [ -z "$everything" ]; then
     [ "$kind" = copy ] || fill_submodules "$top" "$root" || exit
 fi
 [ -z "$prefix" ] || [ "$kind" = copy ] || mkdir -p -- "$root/$prefix" || exit
-rm -f -- "$claim.list" "$claim.index"
+[ ! -f "$claim.list" ] && [ ! -f "$claim.index" ] || rm -f -- "$claim.list" "$claim.index"

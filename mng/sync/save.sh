@@ -1,11 +1,12 @@
 # Commit the state of the folder $root on top of its HEAD, by an index of our own, as $ref in the repository $target.
 # stdin: NUL-ended pathspecs for `git add`. Prints the commit, HEAD, NUL and
 # the status by that index, which is kept in $seen as well.
+fsync=committed,loose-object
 if [ ! -d "$target" ]; then git init -q --bare -- "$target" || exit; fi
 [ -n "$dir" ] || dir=$target
 export GIT_INDEX_FILE="$index"
 rm -f -- "$index" "$index.lock"
-g() { git --git-dir="$dir" --work-tree="$root" -c core.fsync=committed -c core.fsyncMethod=batch -c add.ignoreErrors=false "$@"; }
+g() { git --git-dir="$dir" --work-tree="$root" -c core.fsyncMethod=batch -c add.ignoreErrors=false "$@"; }
 
 head='' staged='' parents=''
 if [ "$mode" = files ]; then

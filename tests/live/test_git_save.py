@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mng.errors import Refused
+from mng.errors import MngError, Refused
 from mng.records import Work
 from mng.sync.saved import save, unsaved
 from mng.sync.source import place, unplace
@@ -282,6 +282,15 @@ def test_folders_that_are_not_writable_go_too(ground: Ground) -> None:
     assert ground.leftovers() == NOTHING
 
 
+def test_a_folder_with_the_name_that_we_rename_to_is_left_alone(ground: Ground) -> None:
+    work = ground.place()
+    theirs = ground.write(Path(f"{work.root}.mng-removed/mine"))
+    with pytest.raises(MngError, match="is in the way"):
+        ground.destroy(work)
+    assert theirs.exists()
+    assert Path(work.path, "a").exists()
+
+
 # --- killed half-way
 
 
@@ -310,12 +319,12 @@ def half_made(ground: Ground, work: Work, state: str) -> None:
     elif state == "renamed":
         ground.git("update-ref", "-d", "refs/heads/mng/web")
         claim.write_text(f"root\nbranch\nremoving {admin}\n")
-        root.rename(f"{root}.removed")
+        root.rename(f"{root}.mng-removed")
     elif state == "admin half gone":
         ground.git("update-ref", "-d", "refs/heads/mng/web")
         claim.write_text(f"root\nbranch\nremoving {admin}\n")
         (admin / "gitdir").unlink()
-        root.rename(f"{root}.removed")
+        root.rename(f"{root}.mng-removed")
     elif state == "only the claim is left":
         ground.git("worktree", "remove", "--force", root)
         ground.git("branch", "-D", work.branch)
