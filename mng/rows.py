@@ -5,7 +5,7 @@ from __future__ import annotations
 import string
 from collections.abc import Iterable, Iterator
 from types import UnionType
-from typing import Annotated, Any, ClassVar, Union, get_args, get_origin
+from typing import Annotated, Any, ClassVar, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict
 
@@ -29,13 +29,16 @@ class Row(BaseModel):
         return cls.columns or {name.upper().replace("_", " "): name for name in cls.model_fields}
 
 
-class Results(list[Any]):
+R = TypeVar("R")
+
+
+class Results(list[R]):
     """Several results; `footer` goes to stderr in human format; the exit code is the worst of the rows'."""
 
     alone = False  # a single one that was asked for: its own text, not a table
     streamed = False  # what a person wants to see of them is on the screen already
 
-    def __init__(self, rows: Iterable[Any] = (), footer: str = "") -> None:
+    def __init__(self, rows: Iterable[R] = (), footer: str = "") -> None:
         super().__init__(rows)
         self.footer = footer
 

@@ -33,7 +33,7 @@ class Recap:
         return sum(change.status == status for change in self.changes)
 
     def __str__(self) -> str:
-        counts = [f"{status}={self.count(status)}" for status in ("ok", "changed", "failed", "skipped")]  # type: ignore[arg-type]
+        counts = [f"{status}={self.count(status)}" for status in ("ok", "changed", "failed", "skipped")]
         return f"{self.host}: " + " ".join(counts)
 
 

@@ -16,6 +16,8 @@ from mng.records import AgentRecord
 from mng.runner import File
 from mng.shell import Cmd, cmd, joined
 
+MISSING = 94  # exit code of our own for a work dir that is not there
+
 
 @dataclass
 class Agent:
@@ -84,21 +86,28 @@ class Agent:
         return "\n".join(["#!/bin/sh", pid, self.within(launch).line, "code=$?", after, 'exit "$code"', ""]).encode()
 
     def start(self, *, resume: bool, view: View | None = None) -> None:
-        """Run the program in window 0 of the session, making whichever of session and window is missing."""
-        view = view or self.view()
+        """Run the program in window 0 of the session, making whichever of session and window is missing.
+
+        Of several that start it at once one does; `view` is for who has the agent to itself.
+        """
+        if view is None:
+            with self.host.runner.lock(f"{self.folder}/start.lock", timeout=30):
+                view = self.view()
+                if status(view).state not in ("RUNNING", "WAITING"):
+                    self.start(resume=resume, view=view)
+            return
         if view.probe.problem:
             raise NotAvailable(f"{self.host.name}: {view.probe.problem}", "apt-get install tmux, or: brew install tmux")
-        if self.host.runner.run(cmd("test", "-d", self.record.work.path), check=False).code:
-            raise NotFound(
-                f"the work dir of {self.name} is gone: {self.record.work.path}",
-                f"remove the agent: mng destroy {self.name}",
-            )
-        run = os.urandom(4).hex()
+        run, work = os.urandom(4).hex(), self.record.work.path
         self.host.runner.put({
             f"{self.folder}/run": File(self.script(run, resume=resume), 0o700),
             f"{self.folder}/activity/start": File(run.encode()),
         })  # fmt: skip
-        self.host.runner.run(self.start_line(view))
+        done = self.host.runner.run(where(work).then(self.start_line(view)), check=False)
+        if done.code == MISSING:
+            raise NotFound(f"the work dir of {self.name} is gone: {work}", f"remove the agent: mng destroy {self.name}")
+        if done.code:
+            raise MngError(f"{self.name} can't be started: {done.complaint}")
 
     def start_line(self, view: View) -> Cmd:
         folder, line = self.record.work.path, cmd("exec", "sh", f"{self.folder}/run")
@@ -145,3 +154,8 @@ class Agent:
 
 def source(path: str) -> Cmd:
     return joined(cmd("test", "!", "-r", path), " || ", cmd(".", path))
+
+
+def where(folder: str) -> Cmd:
+    """Ends the shell with MISSING unless the folder is there."""
+    return Cmd(f"{{ {cmd('test', '-d', folder).line} || exit {MISSING}; }}", f"test -d {folder}")

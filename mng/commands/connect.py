@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from invoke import Context
+from typing import ClassVar
+
+from invoke.context import Context
 
 from mng import output
+from mng.agents.agent import Agent
 from mng.agents.attaching import go_to
 from mng.agents.team import Team
 from mng.cli.command import command
-from mng.cli.options import CommonOptions, Duration, Options, option
+from mng.cli.options import CommonOptions, Duration, Exclusive, Options, option
 from mng.cli.selector import select
 from mng.cli.text import given_message
+from mng.errors import NotFound
 from mng.inventory.inventory import Inventory
 
 
 class ConnectOptions(Options):
     """Connect"""
 
-    exclusive = (("message", "message_file"),)
+    exclusive: ClassVar[Exclusive] = (("message", "message_file"),)
 
     agent: str | None = option(None, place="word", help="name or id (default: choose from a list)")
     start: bool = option(True, help="start it first if it is stopped")

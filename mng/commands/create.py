@@ -7,8 +7,9 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import ClassVar
 
-from invoke import Context
+from invoke.context import Context
 
 from mng import output
 from mng.agents.agent import Agent
@@ -19,7 +20,7 @@ from mng.agents.row import AgentRow
 from mng.agents.team import Team
 from mng.agents.types import Chosen, Receipt, choose
 from mng.cli.command import command
-from mng.cli.options import CommonOptions, Duration, Options, Pairs, option
+from mng.cli.options import CommonOptions, Duration, Exclusive, Options, Pairs, option
 from mng.cli.text import composed, given_message, on_terminal
 from mng.errors import Blocked, MngError, NotAvailable, UsageError
 from mng.host import Host
@@ -35,7 +36,7 @@ from mng.sync.source import Placement, Source
 class AgentOptions(Options):
     """Agent"""
 
-    exclusive = (("agent_cmd", "type"),)
+    exclusive: ClassVar[Exclusive] = (("agent_cmd", "type"),)
 
     name: str | None = option(None, "-n", place="word", help="its name (default: a made-up one)")
     type: str = option(
@@ -62,7 +63,7 @@ class AgentOptions(Options):
 class HostOptions(Options):
     """Host"""
 
-    exclusive = (("in_", "host"),)
+    exclusive: ClassVar[Exclusive] = (("in_", "host"),)
 
     in_: str | None = option(None, "--new-host", help="make a new host with this provider")
     host: str | None = option(None, "--target-host", help="use this host (default: this machine)")
@@ -76,7 +77,7 @@ class HostOptions(Options):
 class SourceOptions(Options):
     """Source"""
 
-    exclusive = (("from_", "source_agent"), ("from_", "source_path"))
+    exclusive: ClassVar[Exclusive] = (("from_", "source_agent"), ("from_", "source_path"))
 
     from_: str | None = option(None, "--source", help="AGENT, AGENT@HOST, HOST:PATH or a folder (default: this folder)")
     source_agent: str | None = option(None, "--from-agent", help="take the work dir of this agent")
@@ -90,7 +91,7 @@ class SourceOptions(Options):
 class TargetOptions(Options):
     """Work dir"""
 
-    exclusive = (("worktree", "copy_", "clone", "in_place"),)
+    exclusive: ClassVar[Exclusive] = (("worktree", "copy_", "clone", "in_place"),)
 
     worktree: bool = option(False, help="a git worktree on a branch of its own (default in a repository)")
     copy_: bool = option(False, help="a copy of the folder (default elsewhere)")
@@ -122,7 +123,7 @@ class ProvisionOptions(Options):
 class ConnectOptions(Options):
     """Starting and connecting"""
 
-    exclusive = (("message", "message_file", "edit_message"), ("resume_message", "resume_message_file"))
+    exclusive: ClassVar[Exclusive] = (("message", "message_file", "edit_message"), ("resume_message", "resume_message_file"))
 
     connect: bool | None = option(None, help="attach to it (default: on a terminal)")
     reuse: bool = option(False, help="go on with an agent of that name, if there is one")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from typing import IO, ClassVar
 
-from invoke import Context
+from invoke.context import Context
 
 from mng import output
-from mng.agents.agent import Agent
+from mng.agents.agent import MISSING, Agent, where
 from mng.agents.team import Team
 from mng.cli.chosen import chosen
 from mng.cli.command import command
@@ -18,9 +18,7 @@ from mng.errors import CommandFailed, NotFound
 from mng.inventory.inventory import Inventory
 from mng.rows import Results, Row
 from mng.runner import Done
-from mng.shell import Cmd, cmd, joined, raw
-
-MISSING = 94  # exit code of our own for a folder that is not there
+from mng.shell import Cmd, raw
 
 
 class ExecOptions(Options):
@@ -96,7 +94,7 @@ def ran(agent: Agent, o: Exec, alone: bool) -> Ran:
         done = Done(error.command_code)
     finally:
         shown.end()
-    if done.code == MISSING and not is_there(agent, folder):
+    if done.code == MISSING:
         raise NotFound(f"{agent.name} has no folder {folder}")
     out, err = (b"".join(kept[name]).decode(errors="replace") for name in ("out", "err"))
     return Ran(
@@ -105,10 +103,5 @@ def ran(agent: Agent, o: Exec, alone: bool) -> Ran:
 
 
 def line(agent: Agent, o: Exec, folder: str) -> Cmd:
-    there = cmd("test", "-d", folder).either(cmd("exit", MISSING))
-    whole = joined(there, "\n", agent.within(raw(o.command)).within(folder))
+    whole = where(folder).then(agent.within(raw(o.command)).within(folder))
     return Cmd(whole.env(**agent.env()).line, o.command)
-
-
-def is_there(agent: Agent, folder: str) -> bool:
-    return agent.host.runner.run(cmd("test", "-d", folder), check=False).code == 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from invoke import Context
+from invoke.context import Context
 
 from mng.agents.creation import finish
 from mng.agents.leftovers import leftovers

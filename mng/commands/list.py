@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
-from invoke import Context
+from invoke.context import Context
 
 from mng import output
 from mng.agents.row import AgentRow, broken_row
 from mng.agents.team import Team, matching
 from mng.cli.chosen import lines
 from mng.cli.command import command
-from mng.cli.options import CommonOptions, Duration, Options, Pairs, option
+from mng.cli.options import CommonOptions, Duration, Exclusive, Options, Pairs, option
 from mng.inventory.inventory import Inventory
 from mng.rows import Results, check, cut, value_at
 
@@ -21,7 +21,7 @@ from mng.rows import Results, check, cut, value_at
 class ListOptions(Options):
     """Which agents"""
 
-    exclusive = (("running", "stopped"), ("local", "remote"))
+    exclusive: ClassVar[Exclusive] = (("running", "stopped"), ("local", "remote"))
 
     running: bool = option(False, help="those whose program runs")
     stopped: bool = option(False, help="those that are stopped, done or failed")

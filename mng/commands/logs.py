@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from invoke import Context
+from invoke.context import Context
 
 from mng import output
 from mng.agents import tmux
 from mng.agents.agent import Agent
 from mng.agents.team import Team
 from mng.cli.command import command
-from mng.cli.options import CommonOptions, Options, option
+from mng.cli.options import CommonOptions, Exclusive, Options, option
 from mng.errors import NotFound
 from mng.inventory.inventory import Inventory
 from mng.names import near
@@ -22,7 +22,7 @@ from mng.shell import Cmd, cmd
 class LogsOptions(Options):
     """Logs"""
 
-    exclusive = (("tail", "head"), ("follow", "head"))
+    exclusive: ClassVar[Exclusive] = (("tail", "head"), ("follow", "head"))
 
     target: str = option(..., place="word", help="agent")
     file: str | None = option(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from invoke import Context
+from invoke.context import Context
 
 from mng import output
 from mng.agents.agent import Agent
@@ -12,7 +12,7 @@ from mng.agents.send import answer, deliver
 from mng.agents.team import Team
 from mng.cli.chosen import Outcome, chosen
 from mng.cli.command import command
-from mng.cli.options import CommonOptions, Duration, Options, option
+from mng.cli.options import CommonOptions, Duration, Exclusive, Options, option
 from mng.cli.targets import TargetOptions
 from mng.cli.text import composed, given_message, on_terminal, piped_text
 from mng.errors import MngError, UsageError
@@ -26,7 +26,7 @@ CODES = {"delivered": 0, "blocked": 7, "dead": 1, "unknown": 1}
 class MessageOptions(Options):
     """Message"""
 
-    exclusive = (("message", "message_file"),)
+    exclusive: ClassVar[Exclusive] = (("message", "message_file"),)
 
     message: str | None = option(
         None, "-m", secret=True, help="the text (default: a last word that is no agent, stdin, $EDITOR)"
