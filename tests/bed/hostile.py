@@ -313,7 +313,7 @@ class Claude:
 
     def draw(self) -> None:
         box = self.box if len(self.box) < 500 else f"[Pasted text #1 +{self.box.count(chr(10))} lines]"
-        state = f"\n {self.dialog}\n" if self.dialog else f"❯ {box}\n" if self.status else ""
+        state = f"\n {self.dialog}\n" if self.dialog else f"❯ {box}\n{'─' * 40}" if self.status else ""
         footer = "esc to interrupt" if self.status == "busy" else "? for shortcuts" if self.status == "idle" else ""
         text = "\n".join(["╭─── Claude Code (a fake) ───╮", *self.shown[-8:], "─" * 40, state, footer])
         title = "✳ fake" if self.status == "idle" else "⠐ fake"
