@@ -124,7 +124,7 @@ class Agent:
             raise MngError(f"{self.name} ended at once: {now.reason}", self.last_words(view))
 
     def wait(self, what: str, timeout: float, *states: str) -> Status:
-        """Until the agent is in one of the states, or (`ready`) takes messages; MngError when it ended or after `timeout` seconds."""
+        """Until it is in one of the states, without any: takes messages. MngError when it ended or after `timeout` seconds."""
         end = time.monotonic() + timeout
         pause = 0.05
         while True:
@@ -144,7 +144,7 @@ class Agent:
     def last_words(self, view: View) -> str:
         """What its screen shows last, for an error message."""
         for _ in range(20 if view.pane else 0):  # tmux may not have read all of it yet
-            screen = self.host.runner.run(tmux.capture(view.pane.id if view.pane else ""), check=False).text
+            screen = self.host.runner.run(tmux.capture(view.pane.id if view.pane else "", 50), check=False).text
             lines = [line for line in screen.splitlines() if line.strip() and not line.startswith("Pane is dead")]
             if lines:
                 return "it said: " + lines[-1].strip()

@@ -5,6 +5,14 @@ unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_COMMON_DIR GIT_OBJECT_DIRECTORY G
 export LANGUAGE=C GIT_TERMINAL_PROMPT=0 GIT_OPTIONAL_LOCKS=0 GIT_AUTHOR_NAME=mng GIT_AUTHOR_EMAIL=mng@localhost \
     GIT_COMMITTER_NAME=mng GIT_COMMITTER_EMAIL=mng@localhost
 
+# What is only for a moment lies beside $claim, or elsewhere on a full disk: removing must work there, too.
+if [ -n "$claim" ]; then
+    scratch=$claim elsewhere=${claim%/*}
+    elsewhere=${TMPDIR:-/tmp}/mng-${elsewhere##*/}-${claim##*/}
+    if [ -e "$elsewhere.seen" ] || ! { printf '%65536s' '' > "$claim.room"; } 2> /dev/null; then scratch=$elsewhere; fi
+    rm -f -- "$claim.room"
+fi
+
 git() {
     command git -c core.hooksPath=/dev/null -c core.fsmonitor=false -c core.safecrlf=false -c core.quotePath=false \
         -c core.packedRefsTimeout=10000 -c core.filesRefLockTimeout=10000 -c checkout.workers=0 -c gc.auto=0 \

@@ -1,6 +1,6 @@
 # What of the work dir $root exists nowhere else. Prints: mode, git dir, whether $repo is there, commits with their children, "gitlinks", NUL, status;
-# the status is kept in $claim.seen, for remove.sh to compare.
-rm -f -- "$claim.index"
+# the status is kept in $scratch.seen, for remove.sh to compare.
+rm -f -- "$scratch.index"
 admin=
 if [ "$kind" = worktree ] && [ -d "$repo" ]; then
     find_admin "$root"
@@ -41,12 +41,12 @@ fi
 printf '\0'
 cd -- "$root" || exit
 if [ -z "$dir" ]; then
-    : > "$claim.seen"
+    : > "$scratch.seen"
     [ -d "$source" ] && diff -rq --no-dereference -x .git -- "$source" "$root" > /dev/null || printf '? .\0'
     exit
 fi
 if [ "$mode" = files ]; then
-    export GIT_INDEX_FILE="$claim.index"
+    export GIT_INDEX_FILE="$scratch.index"
     git --git-dir="$dir" --work-tree="$root" read-tree "${base:-$(: | git hash-object -t tree --stdin)}" || exit
 fi
-state > "$claim.seen" && cat -- "$claim.seen"
+state > "$scratch.seen" && cat -- "$scratch.seen"

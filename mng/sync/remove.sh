@@ -13,11 +13,11 @@ done < "$claim"
 unchanged() {
     [ -d "$root" ] || return 0
     cd -- "$root" || return
-    [ -n "$dir" ] || { [ -z "$(find . -newer "$claim.seen")" ]; return; }
+    [ -n "$dir" ] || { [ -z "$(find . -newer "$scratch.seen")" ]; return; }
     (
-        [ ! -f "$claim.index" ] || export GIT_INDEX_FILE="$claim.index"
+        [ ! -f "$scratch.index" ] || export GIT_INDEX_FILE="$scratch.index"
         state
-    ) | cmp -s - "$claim.seen"
+    ) | cmp -s - "$scratch.seen"
 }
 
 remove_branch() {
@@ -59,4 +59,4 @@ fi
 [ ! -e "$root" ] || mv -- "$root" "$aside" || exit
 # Without `gitdir`, which goes first, git takes no notice of the rest.
 rm -rf -- ${admin:+"$admin/gitdir" "$admin"} "$aside" 2> /dev/null || { chmod -R u+rwX -- "$aside"; rm -rf -- ${admin:+"$admin"} "$aside"; } || exit
-rm -f -- "$claim" "$claim".*
+rm -f -- "$claim" "$claim".* "$scratch".*

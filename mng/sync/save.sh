@@ -1,9 +1,10 @@
 # Commit the state of the folder $root on top of its HEAD, by an index of our own, as $ref in the repository $target.
 # stdin: NUL-ended pathspecs for `git add`. Prints the commit, HEAD, NUL and
-# the status by that index, which is kept in $seen as well.
+# the status by that index, which is kept in $scratch.seen as well.
 fsync=committed,loose-object
 if [ ! -d "$target" ]; then git init -q --bare -- "$target" || exit; fi
 [ -n "$dir" ] || dir=$target
+index=$scratch.index seen=$scratch.seen
 export GIT_INDEX_FILE="$index"
 rm -f -- "$index" "$index.lock"
 g() { git --git-dir="$dir" --work-tree="$root" -c core.fsyncMethod=batch -c add.ignoreErrors=false "$@"; }

@@ -182,8 +182,7 @@ def keep(runner: Runner, work: Work, one: Unsaved, target: str, ref: str, messag
         message=message,
         base=work.base if one.mode == "files" and one.dir else "",
         tips=" ".join(one.tips),
-        index=f"{claim}.index",
-        seen=f"{claim}.seen",
+        claim=claim,
         force="1" * (one.mode == "files" and not one.dir),
     )
     facts, _, status = done.out.partition(b"\0")
