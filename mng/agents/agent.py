@@ -102,6 +102,7 @@ class Agent:
         self.host.runner.put({
             f"{self.folder}/run": File(self.script(run, resume=resume), 0o700),
             f"{self.folder}/activity/start": File(run.encode()),
+            f"{self.folder}/pid": File(b""),  # that of an earlier run would say that this one is another program
         })  # fmt: skip
         done = self.host.runner.run(where(work).then(self.start_line(view)), check=False)
         if done.code == MISSING:

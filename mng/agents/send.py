@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 import time
+import unicodedata
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -163,7 +164,7 @@ class Delivery:
 
     def holds(self, box: str) -> bool:
         """Whether the text in the box is this message; of a long one only a sign is there."""
-        squeezed, text = "".join(box.split()), "".join(self.text.split())
+        squeezed, text = squeeze(box), squeeze(self.text)
         return squeezed.startswith("[Pastedtext") or (bool(squeezed) and text.endswith(squeezed[-40:]))
 
     def free_box(self, view: View) -> bool:
@@ -171,7 +172,7 @@ class Delivery:
         box = self.box(view)
         if not box:
             return False
-        if "".join(box.split()) == "".join(self.text.split()):
+        if squeeze(box) == squeeze(self.text):
             return True
         if self.kind.stash and view.pane:
             self.press(view, *self.kind.stash)
@@ -277,6 +278,11 @@ class Delivery:
             time.sleep(pause)
             pause = min(pause * 1.5, 0.2)
         return True
+
+
+def squeeze(text: str) -> str:
+    """What of a text survives being shown in a terminal."""
+    return "".join(unicodedata.normalize("NFC", text).split())
 
 
 def asked(now: Status) -> str:

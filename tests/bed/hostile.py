@@ -40,8 +40,9 @@ ENTER, ESCAPE, CTRL_C, CTRL_D, CTRL_S, CTRL_U, BACKSPACE = "\r", "\x1b", "\x03",
 class Claude:
     def __init__(self, words: list[str], prompt: str, options: dict[str, list[str]]) -> None:
         config = json.loads(os.environ.get("HOSTILE", "{}"))
-        self.rates, self.chance = config, random.Random(config.get("seed"))
-        self.truth = config.get("truth")
+        self.rates, self.truth = config, config.get("truth")
+        before = Path(self.truth).read_text().count('"event": "start"') if self.truth and Path(self.truth).exists() else 0
+        self.chance = random.Random(f"{config.get('seed')} {before}")  # each run has its own fate
         self.options, self.cwd = options, str(Path.cwd())
         folder = os.environ.get("CLAUDE_CONFIG_DIR")
         self.config = Path(folder or Path.home() / ".claude")
@@ -285,7 +286,7 @@ class Claude:
         text = self.box.rstrip()
         if not text or self.deaf or self.happens("swallow"):
             return
-        if text.endswith("\\"):
+        if self.box.endswith("\\"):
             self.box += "\n"
             return
         if re.search(r"(^|\s)@\S+\Z", self.box):
