@@ -24,7 +24,8 @@ ENDED = ("STOPPED", "DONE", "FAILED", "REPLACED")
 DIALOGS = ("permission", "question")
 BLIND_GAP = 0.15  # seconds between text and Enter where the input box can't be read
 SHOWS = 0.5  # seconds until a pasted text is in the input box
-SWALLOWED = 0.5  # seconds after which a text that is still in the box did not get its Enter
+SWALLOWED = 1.0  # seconds after which a text that is still in the box did not get its Enter
+PASSES = 0.15  # seconds in which a waiting hook sees that it may go on
 RECORDS = 2.0  # seconds until a program has recorded what it took, seldom more
 LEAST = 10.0  # seconds that a typed message is looked for at least
 
@@ -194,7 +195,7 @@ class Delivery:
     def enter(self, letter: Letter, view: View) -> Receipt:
         """Press Enter until the record has the message, never while anything but the prompt would get it."""
         self.shown(view)
-        last = max(self.end, time.monotonic() + LEAST)
+        last = time.monotonic() + LEAST
         now, box = Status("RUNNING"), None
         while time.monotonic() < last:
             self.agent.host.runner.run(self.closed_gate(view, cmd("true")))
@@ -207,6 +208,8 @@ class Delivery:
                 self.pressed += 1
             if evidence := self.recorded(letter, view):
                 return Receipt("delivered", evidence)
+            self.open_gate(view)
+            time.sleep(PASSES)  # hooks that waited go on, and a dialog that follows them is seen
             if not self.sees_box and self.pressed >= self.kind.enters:
                 break
         if now.state == "WAITING" and now.reason in DIALOGS:

@@ -21,10 +21,11 @@ import select
 import signal
 import subprocess
 import sys
+import tempfile
 import termios
 import time
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -104,8 +105,8 @@ class Claude:
         self.write("assistant", message={"id": f"msg_{uuid4().hex}", "role": "assistant", "content": content})
         self.shown.append("● " + text[:200])
 
-    def hooks(self, event: str, about: str = "", **facts: object) -> bool:
-        """Run them; True when one of them allows what is asked for."""
+    def hooks(self, event: str, about: str = "", **facts: object) -> Generator[float, None, bool]:
+        """Run them, while keys are still taken; True when one of them allows what is asked for."""
         allowed = False
         given = {"session_id": self.session, "transcript_path": str(self.transcript), "cwd": self.cwd,
                  "permission_mode": "default", "hook_event_name": event, **facts}  # fmt: skip
@@ -119,17 +120,26 @@ class Claude:
             text = file if file.startswith("{") else Path(file).read_text() if Path(file).exists() else "{}"
             for entry in json.loads(text).get("hooks", {}).get(event, []):
                 if entry.get("matcher", "") in ("", "*") or re.fullmatch(entry["matcher"], about):
-                    allowed |= any(self.hook(hook, given) for hook in entry["hooks"])
+                    for hook in entry["hooks"]:
+                        allowed |= yield from self.hook(hook, given)
         return allowed
 
-    def hook(self, hook: dict[str, Any], given: dict[str, object]) -> bool:
+    def hook(self, hook: dict[str, Any], given: dict[str, object]) -> Generator[float, None, bool]:
         env = {**os.environ, "CLAUDE_PROJECT_DIR": self.cwd}
-        words, text = ["/bin/sh", "-c", hook["command"]], json.dumps(given)
-        ran = subprocess.run(
-            words, input=text, env=env, capture_output=True, text=True, timeout=hook.get("timeout", 60)
-        )
-        self.true("hook", name=given["hook_event_name"], code=ran.returncode, err=ran.stderr[-500:])
-        return '"behavior":"allow"' in ran.stdout.replace(" ", "")
+        with tempfile.TemporaryFile("w+") as asked, tempfile.TemporaryFile("w+") as out:
+            asked.write(json.dumps(given))
+            asked.seek(0)
+            words = ["/bin/sh", "-c", hook["command"]]
+            ran = subprocess.Popen(words, stdin=asked, stdout=out, stderr=subprocess.STDOUT, env=env)
+            end = time.monotonic() + hook.get("timeout", 60)
+            while ran.poll() is None:
+                yield 0.005
+                if time.monotonic() > end:
+                    ran.kill()
+            out.seek(0)
+            said = out.read()
+        self.true("hook", name=given["hook_event_name"], code=ran.returncode, said=said[-500:])
+        return '"behavior":"allow"' in said.replace(" ", "")
 
     # --- turns
 
@@ -140,7 +150,7 @@ class Claude:
             yield from self.ask("trust this folder", "")
             if self.answer == "no":
                 sys.exit(1)
-        self.hooks("SessionStart", source="resume" if self.resumed else "startup", model="fake")
+        yield from self.hooks("SessionStart", source="resume" if self.resumed else "startup", model="fake")
         yield 0.02
         self.now("idle")
         if self.first:
@@ -157,7 +167,7 @@ class Claude:
     def turn(self, text: str, source: str) -> Iterator[float]:
         self.turning, self.unanswered = True, text
         self.true("turn", text=text, source=source)
-        self.hooks("UserPromptSubmit", prompt=text)
+        yield from self.hooks("UserPromptSubmit", prompt=text)
         self.deaf = self.happens("early")
         yield self.pause(0.02, 0.3)
         self.deaf = False
@@ -173,7 +183,7 @@ class Claude:
         if self.answer != "no":
             self.unanswered = ""
             self.says("ECHO: " + text)
-            self.hooks("Stop", last_assistant_message="ECHO: " + text[:100], stop_hook_active=False)
+            yield from self.hooks("Stop", last_assistant_message="ECHO: " + text[:100], stop_hook_active=False)
         self.answer = ""
         if self.queue:
             self.write("queue-operation", operation="dequeue")
@@ -190,10 +200,10 @@ class Claude:
     def use_tool(self, by_itself: bool) -> Iterator[float]:
         use, given = f"toolu_{uuid4().hex}", {"command": "touch made.txt"}
         self.says("", type="tool_use", id=use, name="Bash", input=given)
-        self.hooks("PreToolUse", "Bash", tool_name="Bash", tool_input=given, tool_use_id=use)
+        yield from self.hooks("PreToolUse", "Bash", tool_name="Bash", tool_input=given, tool_use_id=use)
         yield self.pause(0.01, 0.1)
         asked = {"tool_name": "Bash", "tool_input": given, "permission_suggestions": []}
-        if not self.bypass and not self.hooks("PermissionRequest", "Bash", **asked):
+        if not self.bypass and not (yield from self.hooks("PermissionRequest", "Bash", **asked)):
             self.true("dialog")
             yield from self.ask(
                 "Do you want to proceed?  1. Yes  3. No", "permission prompt", 1.5 if by_itself else None
@@ -203,7 +213,7 @@ class Claude:
             return
         Path("made.txt").touch()
         yield self.pause(0.05, 0.5)
-        self.hooks(
+        yield from self.hooks(
             "PostToolUse", "Bash", tool_name="Bash", tool_input=given, tool_response={"stdout": ""}, tool_use_id=use
         )
         result = {"type": "tool_result", "tool_use_id": use, "content": "(no output)"}
@@ -275,9 +285,9 @@ class Claude:
             self.pasted_into_dialog = True
             return self.true("eaten", text=key)
         if key in (ENTER, "1", "2", "y"):
-            self.answer = "yes"
-            self.dialog = ""
-            self.true("approved", key="Enter" if key == ENTER else key, wrongly=self.pasted_into_dialog)
+            wrongly = self.pasted_into_dialog
+            self.true("approved", key="Enter" if key == ENTER else key, wrongly=wrongly, dialog=self.dialog)
+            self.answer, self.dialog = "yes", ""
         elif key in ("3", "0", ESCAPE):
             self.dialog, self.answer = "", "no"
         return None
@@ -321,7 +331,8 @@ class Claude:
         os.write(1, f"\x1b]0;{title}\x07\x1b[H\x1b[2J{text}".encode())
 
     def end(self, reason: str) -> None:
-        self.hooks("SessionEnd", reason=reason)
+        for pause in self.hooks("SessionEnd", reason=reason):
+            time.sleep(pause)
         (self.config / "sessions" / f"{os.getpid()}.json").unlink(missing_ok=True)
         sys.exit(0)
 
