@@ -1,0 +1,74 @@
+"""What every provider of hosts promises; and the inventory over them."""
+
+from pathlib import Path
+
+import pytest
+
+from mng.errors import NotAvailable, NotFound, UsageError
+from mng.inventory.inventory import Inventory
+from mng.inventory.local import Local
+from mng.inventory.provider import HostSpec, Provider, Snapshot
+from mng.records import AgentRecord, Work
+from mng.settings import Settings
+from mng.shell import cmd
+
+
+@pytest.fixture(params=["local"])
+def provider(request: pytest.FixtureRequest, tmp_path: Path) -> Provider:
+    return {"local": lambda: Local(str(tmp_path), "mng-")}[request.param]()
+
+
+class TestContract:
+    def test_a_host_has_a_shell_a_home_and_a_name(self, provider: Provider) -> None:
+        host = provider.create(HostSpec())
+        assert host.provider == provider.name and host.id.startswith("host-")
+        assert host.runner.run(cmd("echo", "hi there")).text == "hi there"
+        assert host.runner.run(cmd("test", "-d", host.home)).code == 0
+
+    def test_it_is_listed_and_stays_the_same(self, provider: Provider) -> None:
+        host = provider.create(HostSpec())
+        assert host.id in [one.id for one in provider.hosts()] == [one.id for one in provider.hosts()]
+        assert provider.start(host).id == host.id
+
+    @pytest.mark.parametrize("what", ["stop", "destroy", "snapshot", "drop_snapshot"])
+    def test_what_it_can_not_do_it_says(self, provider: Provider, what: str) -> None:
+        host = provider.create(HostSpec())
+        thing = Snapshot("s", "s", host.id, 0.0) if what == "drop_snapshot" else host
+        with pytest.raises(NotAvailable):
+            getattr(provider, what)(thing)
+
+    def test_it_refuses_what_it_does_not_know(self, provider: Provider) -> None:
+        for spec in (HostSpec(build_args=("gpu=1",)), HostSpec(start_args=("-x",)), HostSpec(tags={"a": "b"})):
+            with pytest.raises(UsageError):
+                provider.create(spec)
+        with pytest.raises(NotAvailable):
+            provider.create(HostSpec(snapshot="s"))
+
+
+@pytest.fixture
+def inventory(tmp_path: Path) -> Inventory:
+    return Inventory(Settings(prefix="mng-", host_dir=tmp_path))
+
+
+def test_hosts_by_pattern(inventory: Inventory) -> None:
+    for pattern in ("local", "@local", "all", "l*", inventory.local.host.id):
+        assert [host.name for host in inventory.hosts((pattern,))] == ["local"]
+    with pytest.raises(NotFound, match="no host matches loca"):
+        inventory.hosts(("loca",))
+    with pytest.raises(NotAvailable, match="no provider 'mars'"):
+        inventory.provider("mars")
+
+
+def test_agents_that_are_found_and_those_that_can_not_be_read(inventory: Inventory, tmp_path: Path) -> None:
+    good = AgentRecord(id="agent-1", name="a", type="x", work=Work(kind="copy", path="/w"))
+    for id_, data in (("agent-1", good.dump()), ("agent-2", b"{"), ("agent-3", b"")):
+        (tmp_path / "agents" / id_).mkdir(parents=True)
+        (tmp_path / "agents" / id_ / "data.json").write_bytes(data)
+    (tmp_path / "agents" / ".gone-agent-4").mkdir()
+    (tmp_path / "agents" / "agent-5").mkdir()
+    (tmp_path / "names").mkdir()
+    (tmp_path / "names" / "b").symlink_to("../agents/agent-2")
+    found = {one.id: one for one in inventory.found()}
+    assert sorted(found) == ["agent-1", "agent-2", "agent-3"]
+    assert found["agent-1"].record and found["agent-2"].name == "b" and found["agent-3"].name == "agent-3"
+    assert "agent-2/data.json" in found["agent-2"].problem
