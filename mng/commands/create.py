@@ -30,7 +30,7 @@ from mng.names import Style, check_name, made_up, new_id
 from mng.records import AgentRecord, Kind
 from mng.roles.env import parse
 from mng.roles.steps import Steps
-from mng.sync.source import Placement, Source
+from mng.sync.source import Placement, Source, new_branch
 
 
 class AgentOptions(Options):
@@ -123,7 +123,10 @@ class ProvisionOptions(Options):
 class ConnectOptions(Options):
     """Starting and connecting"""
 
-    exclusive: ClassVar[Exclusive] = (("message", "message_file", "edit_message"), ("resume_message", "resume_message_file"))
+    exclusive: ClassVar[Exclusive] = (
+        ("message", "message_file", "edit_message"),
+        ("resume_message", "resume_message_file"),
+    )
 
     connect: bool | None = option(None, help="attach to it (default: on a terminal)")
     reuse: bool = option(False, help="go on with an agent of that name, if there is one")
@@ -243,14 +246,14 @@ def planned(o: CreateOptions, inventory: Inventory) -> Plan:
     windows, variables = added(o.add_cmd)
     id_ = new_id("agent")
     try:
-        placement, project = placed(o, host, source_folder(o, inventory, host), name, id_)
+        placement = placed(o, host, source_folder(o, inventory, host), name, id_)
     except MngError:
         available(inventory, host, name)  # somebody else's create of that name may be why
         raise
     record = AgentRecord(
         id=id_, name=name, type="generic" if o.agent_cmd else chosen.name, kind=chosen.kind.name, work=placement.work,
         program=list(chosen.program), command=o.agent_cmd or "", args=[*chosen.args, *o.agent_args], host_id=host.id,
-        labels={"project": o.project or project, **o.label}, windows=windows,
+        labels={"project": o.project or placement.project, **o.label}, windows=windows,
         resume_message=given_message(o.resume_message, o.resume_message_file) or "",
     )  # fmt: skip
     record = chosen.kind.prepare(record, host)
@@ -274,23 +277,25 @@ def source_folder(o: CreateOptions, inventory: Inventory, host: Host) -> str:
         return str(Path(source.record.work.path, o.source_path or ""))
     if colon and place:
         if inventory.host(place).id != host.id:
-            raise NotAvailable(f"--from {o.from_}: work can't be brought from another host", f"use a folder on {host.name}")
+            raise NotAvailable(
+                f"--from {o.from_}: work can't be brought from another host", f"use a folder on {host.name}"
+            )
         return host.expand(path)
     return str(Path(here, Path(o.source_path or o.from_ or ".").expanduser()).absolute())
 
 
-def placed(o: CreateOptions, host: Host, folder: str, name: str, id_: str) -> tuple[Placement, str]:
-    """The work dir as it will be, and the name of the project it is of."""
-    branch = o.new_branch if isinstance(o.new_branch, str) else f"{o.new_branch_prefix}{name}" if o.new_branch else ""
-    base = o.base_branch or ""
+def placed(o: CreateOptions, host: Host, folder: str, name: str, id_: str) -> Placement:
+    """The work dir as it will be."""
+    branch, base = new_branch(o.new_branch, o.new_branch_prefix, name), o.base_branch or ""
     source = Source.of(host.runner, folder, branch, base)
-    root = str(Path(folder, host.expand(o.target_path))) if o.target_path else f"{host.dir}/worktrees/{name}-{id_[6:14]}"
-    placement = Placement.plan(
+    root = (
+        str(Path(folder, host.expand(o.target_path))) if o.target_path else f"{host.dir}/worktrees/{name}-{id_[6:14]}"
+    )
+    return Placement.plan(
         source, path=root, claim=f"{host.agent_dir(id_)}/placed", kind=kind_of(o), branch=branch, base=base,
         depth=o.depth, shallow_since=o.shallow_since, ensure_clean=o.ensure_clean, include_unclean=o.include_unclean,
         include_gitignored=o.include_gitignored, include_git=o.include_git,
     )  # fmt: skip
-    return placement, Path(source.repo.removesuffix("/.git") or source.path).name.removesuffix(".git")
 
 
 def kind_of(o: CreateOptions) -> Kind | None:
