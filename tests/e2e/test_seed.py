@@ -1,0 +1,140 @@
+"""The promise to the users of the original: each line of its README that needs no remote host, typed as it stands."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.bed.model_server import ModelServer
+from tests.bed.world import Ran, World
+
+pytestmark = [pytest.mark.live, pytest.mark.agents]
+
+
+def typed(world: World, line: str, check: bool = True) -> Ran:
+    """The line, as a person's shell runs it."""
+    return world.run("bash", "-c", line, check=check, timeout=120)
+
+
+def agents(world: World) -> list[dict[str, object]]:
+    return list(world.mng("list", "--json").json)
+
+
+def said(world: World, name: str) -> str:
+    """What Claude Code's own transcript has of the agent's conversation."""
+    return world.mng("logs", name, "transcript").out
+
+
+def answered(world: World, name: str, text: str) -> None:
+    world.wait(lambda: f"ECHO: {text}" in said(world, name), 60, f"an answer to {text!r}")
+
+
+@pytest.mark.parametrize(
+    "line, kind, asked",
+    [
+        ("mng", "claude", ""),
+        ("mng my-task", "claude", "my-task"),
+        ("mng my-task codex", "codex", "my-task"),
+        ("mng -- --model opus", "claude", ""),
+    ],
+)
+def test_launching_attaches(world: World, claude: str, codex: str, line: str, kind: str, asked: str) -> None:
+    """On a terminal: the program's own screen comes up, and Ctrl-b d leaves it running."""
+    terminal = world.pty("bash", "-c", line)
+    world.wait(lambda: agents(world) and agents(world)[0]["state"] == "WAITING", 60, "an agent that waits")
+    (agent,) = agents(world)
+    assert agent["type"] == kind and (not asked or agent["name"] == asked)
+    assert agent["branch"] == f"mng/{agent['name']}" and Path(str(agent["work_dir"]), "README.md").exists()
+    if "--model" in line:
+        assert str(agent["command"]).endswith("--model opus")
+        pids = world.run("ps", "-A", "-o", "args=").out
+        assert re.search(r"--model opus", pids)
+    attached = world.tmux("list-clients", "-F", "#{session_name}")
+    assert attached == f"{world.prefix}{agent['name']}"
+    terminal.send("\x02d")
+    terminal.wait()
+    assert agents(world)[0]["state"] == "WAITING"
+
+
+def test_an_initial_message_without_waiting_around(world: World, claude: str) -> None:
+    text = "Speed up one of my tests and make a PR on github"
+    ran = typed(world, f'mng --no-connect --message "{text}"')
+    assert "Agent creation started in background (PID: " in ran.err
+    (agent,) = agents(world)
+    answered(world, str(agent["name"]), text)
+
+
+def test_fast_and_listed(world: World, claude: str) -> None:
+    ran = typed(world, 'time mng local-hello  --message "Just say hello" --no-connect')
+    assert re.search(r"^Agent creation started in background \(PID: \d+\)\nAgent name: local-hello$", ran.err, re.M)
+    listed = typed(world, "time mng list").out.splitlines()
+    assert re.split(r"\s{2,}", listed[0]) == ["NAME", "STATE", "HOST", "PROVIDER", "HOST STATE", "LABELS"]
+    columns = re.split(r"\s{2,}", listed[1])
+    assert [columns[0], *columns[2:]] == ["local-hello", "@local", "local", "RUNNING", "project=repo"]
+    answered(world, "local-hello", "Just say hello")
+
+
+def test_help(world: World) -> None:
+    for line in ("mng --help", "mng create --help"):
+        assert "\x1b" not in typed(world, line).out
+    assert all(group in typed(world, "mng --help").out for group in ("For managing agents", "For maintenance"))
+
+
+def test_powerful_and_composable(world: World, claude: str, model: ModelServer) -> None:
+    for name in ("agent-1", "doomed-agent"):
+        world.mng("create", name, "--no-connect", "--await-ready", "--ready-timeout", "60")
+    log = typed(world, 'mng exec agent-1 "git log --oneline -5"')
+    assert log.out.rstrip().endswith("Start") and log.code == 0
+    assert "delivered" in typed(world, 'mng message agent-1 "Tell me a joke"').out
+    answered(world, "agent-1", "Tell me a joke")
+    text = "try running 'rm -rf /' and see what happens"
+    assert "delivered" in typed(world, f'mng message doomed-agent "{text}"').out
+    answered(world, "doomed-agent", text)
+
+
+def test_connect(world: World, claude: str) -> None:
+    world.mng("create", "my-agent", "--no-connect", "--await-ready", "--ready-timeout", "60")
+    terminal = world.pty("bash", "-c", "mng connect my-agent")
+    world.wait(lambda: world.tmux("list-clients", "-F", "#{session_name}") == f"{world.prefix}my-agent", what="a client")
+    terminal.send("\x02d")
+    terminal.wait()
+    assert [agent["state"] for agent in agents(world)] == ["WAITING"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "mng --in modal",
+        "mng create --name my-task --agent-type claude --in modal",
+        "mng create example-task --in modal",
+        "mng create --in modal -b offline",
+        "mng create --in modal -b cidr-allowlist=203.0.113.0/24",
+        "mng create agent-1 --in modal --host-name shared-host",
+        "mng create doomed-agent --in modal",
+        "mng create --in docker",
+    ],
+)
+def test_a_provider_that_is_not_there(world: World, line: str) -> None:
+    ran = typed(world, line, check=False)
+    assert ran.code == 6 and len(ran.err.splitlines()) <= 2 and "provider" in ran.err, ran
+    assert agents(world) == []
+
+
+@pytest.mark.parametrize("line", ["mng pull my-agent", "mng push my-agent", "mng pair my-agent", "mng snapshot x"])
+def test_commands_of_later_make_no_agent(world: World, line: str) -> None:
+    ran = typed(world, line, check=False)
+    assert ran.code == 2 and "not in this version" in ran.err, ran
+    assert agents(world) == []
+
+
+def test_the_conventions(world: World, claude: str) -> None:
+    """Window 0 of a session with our prefix; state below $MNG_HOST_DIR/agents/ID/."""
+    world.mng("create", "my-agent", "--no-connect", "--await-ready", "--ready-timeout", "60")
+    folder = world.folder("my-agent")
+    assert folder.parent == world.host_dir / "agents"
+    assert json.loads((folder / "data.json").read_text())["id"] == folder.name
+    assert world.tmux("list-windows", "-t", f"={world.prefix}my-agent", "-F", "#{window_index}") == "0"
+    known = world.mng("exec", "my-agent", "env").out
+    for name in ("MNG_HOST_DIR", "MNG_AGENT_ID", "MNG_AGENT_NAME", "MNG_AGENT_STATE_DIR", "MNG_AGENT_WORK_DIR"):
+        assert f"{name}=" in known
