@@ -159,4 +159,5 @@ def source(path: str) -> Cmd:
 
 def where(folder: str) -> Cmd:
     """Ends the shell with MISSING unless the folder is there."""
-    return Cmd(f"{{ {cmd('test', '-d', folder).line} || exit {MISSING}; }}", f"test -d {folder}")
+    line = cmd("test", "-d", folder).either(cmd("exit", MISSING))
+    return Cmd(f"{{ {line.line}; }}", cmd("test", "-d", folder).shown)

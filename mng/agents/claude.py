@@ -29,6 +29,7 @@ REASONS = {"authentication_failed": "auth", "oauth_org_not_allowed": "auth", "bi
            "rate_limit": "limit"}  # fmt: skip
 LAG = 2.0  # seconds that the status file may be behind a hook
 OPENING = 1.0  # seconds between the hook before a tool and the dialog that asks for it, at most
+SETTLED = 0.6  # seconds after the end of a turn in which a menu may open that no hook announces
 SLOW = 3.0  # seconds after which a start-up without a prompt is looked at
 FIELD = re.compile(rb'"(\w+)": ?("(?:[^"\\]|\\.)*")')
 RULE = re.compile("\u2500{20,}")
@@ -143,9 +144,12 @@ class Claude(AgentType):
         return parsed(view.read(view.plugin("live"))) is not None
 
     def safe(self, view: View) -> bool:
-        """Not between the hook before a tool and the dialog that may ask for it."""
+        """Not between the hook before a tool and the dialog that may ask for it, nor when a turn has just ended."""
         event, at = self.event(view)
-        return event.get("hook_event_name") not in ("PreToolUse", "PermissionRequest") or view.probe.now - at > OPENING
+        if event.get("hook_event_name") in ("PreToolUse", "PermissionRequest") and view.probe.now - at < OPENING:
+            return False
+        now = self.status(view)
+        return now.state != "WAITING" or view.probe.now - now.since > SETTLED
 
     def clean(self, text: str) -> str:
         """No command, no shell mode, no list of files or line end that would take the Enter."""

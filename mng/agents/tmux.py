@@ -51,8 +51,9 @@ def rename_session(session: str, new: str) -> Cmd:
 
 
 def paste(pane: str, buffer: str) -> Cmd:
-    """What is on stdin, as one bracketed paste."""
-    return tmux("load-buffer", "-b", buffer, "-", [";", "paste-buffer", "-p", "-r", "-d", "-b", buffer, "-t", pane])
+    """What is on stdin, as one bracketed paste; nothing into a dead pane, which makes tmux 3.3 crash with all its sessions."""
+    typed, dropped = f"paste-buffer -p -r -d -b {buffer} -t {pane}", f"delete-buffer -b {buffer}"
+    return tmux("load-buffer", "-b", buffer, "-", [";", "if-shell", "-F", "-t", pane, "#{pane_dead}", dropped, typed])
 
 
 def press(pane: str, *keys: str) -> Cmd:
