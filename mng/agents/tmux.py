@@ -51,7 +51,7 @@ def rename_session(session: str, new: str) -> Cmd:
 
 
 def paste(pane: str, buffer: str) -> Cmd:
-    """What is on stdin, as one bracketed paste; nothing into a dead pane, which makes tmux 3.3 crash with all its sessions."""
+    """What is on stdin, as one bracketed paste; into a dead pane nothing: there tmux 3.3 would crash with all sessions."""
     typed, dropped = f"paste-buffer -p -r -d -b {buffer} -t {pane}", f"delete-buffer -b {buffer}"
     return tmux("load-buffer", "-b", buffer, "-", [";", "if-shell", "-F", "-t", pane, "#{pane_dead}", dropped, typed])
 
