@@ -1,0 +1,403 @@
+"""Every option of create, checked by what it does."""
+
+import json
+import stat
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mng.names import STYLES
+from tests.bed.world import Ran, World
+
+pytestmark = pytest.mark.live
+SLEEP = ["--agent-cmd", "sleep 99999", "--no-connect"]
+
+
+def create(world: World, *words: object, name: str = "x", **how: Any) -> Ran:
+    return world.mng("create", name, *SLEEP, *words, **how)
+
+
+def work(world: World, name: str = "x") -> Path:
+    return Path(world.record(name)["work"]["path"])
+
+
+def dirty(world: World) -> None:
+    (world.repo / "README.md").write_text("# Changed\n")
+    (world.repo / "new file").write_text("new")
+    (world.repo / "src" / "app.py").unlink()
+
+
+def agents(world: World) -> list[dict[str, Any]]:
+    return list(world.mng("list", "--json").json)
+
+
+# --- where the work dir comes from
+
+
+def test_a_worktree_on_a_branch_of_its_own(world: World) -> None:
+    create(world)
+    assert world.git("branch", "--show-current", cwd=work(world)) == "mng/x"
+    assert world.git("worktree", "list").count("\n") == 1
+    assert work(world).parent == world.host_dir / "worktrees"
+    assert world.git("status", "--porcelain") == ""
+
+
+@pytest.mark.parametrize("kind", ["--copy", "--clone", "--in-place", "--worktree"])
+def test_kinds(world: World, kind: str) -> None:
+    create(world, kind)
+    folder = work(world)
+    assert (folder / "README.md").read_text() == "# Sample\n"
+    assert (folder == world.repo) == (kind == "--in-place")
+    assert (folder / ".git").exists() == (kind != "--copy")
+    (folder / "made").write_text("by the agent")
+    destroyed = world.mng("destroy", "-f", "x")
+    assert (world.repo / "made").exists() == (kind == "--in-place") and world.repo.is_dir()
+    assert ("saved" in destroyed.out) == (kind != "--in-place")
+    assert folder.exists() == (kind == "--in-place")
+
+
+def test_exclusive_kinds(world: World) -> None:
+    assert create(world, "--copy", "--clone", check=False).code == 2
+
+
+def test_outside_of_a_repository_the_folder_is_copied(world: World) -> None:
+    folder = world.root / "plain"
+    folder.mkdir()
+    (folder / "file").write_text("x")
+    create(world, cwd=folder)
+    assert world.record("x")["work"]["kind"] == "copy" and (work(world) / "file").read_text() == "x"
+
+
+def test_a_subfolder_stays_a_subfolder(world: World) -> None:
+    create(world, cwd=world.repo / "src")
+    assert work(world).name == "src" and (work(world).parent / "README.md").exists()
+
+
+def test_from_a_folder_an_agent_and_a_host(world: World) -> None:
+    other = world.make_repo(world.root / "other", {"only-there": "1"})
+    create(world, "--from", other, name="a")
+    assert (work(world, "a") / "only-there").exists()
+    (work(world, "a") / "of-a").write_text("1")
+    create(world, "--from", "a", "--no-ensure-clean", name="b")
+    create(world, "--source-agent", "a@local", "--no-ensure-clean", name="c")
+    create(world, "--from", f"local:{other}", name="d")
+    create(world, "--source-path", other, name="e")
+    assert [(work(world, name) / "of-a").exists() for name in "bcde"] == [True, True, False, False]
+    assert create(world, "--from", "nobody", name="f", check=False).code == 3
+    assert create(world, "--from", "/no/such", name="f", check=False).code == 3
+
+
+def test_branches(world: World) -> None:
+    world.git("branch", "other")
+    create(world, "--base-branch", "other", name="a")
+    create(world, "--new-branch=mine", name="b")
+    create(world, "--new-branch-prefix", "agents/", name="c")
+    create(world, "--base-branch", "other", "--no-new-branch", name="d")
+    names = [world.git("branch", "--show-current", cwd=work(world, name)) for name in "abcd"]
+    assert names == ["mng/a", "mine", "agents/c", "other"]
+    world.mng("destroy", "-f", "--all")
+    assert world.git("branch", "--format", "%(refname:short)").split() == ["main", "other"]
+    assert create(world, "--base-branch", "nope", check=False).code == 2
+
+
+def test_a_branch_that_is_there_already(world: World) -> None:
+    world.git("branch", "mng/x")
+    refused = create(world, check=False)
+    assert refused.code == 2 and "--new-branch=" in refused.err and "--no-new-branch" in refused.err
+    create(world, "--base-branch", "mng/x", "--no-new-branch")
+
+
+def test_a_dirty_tree_is_refused_with_two_ways_on(world: World) -> None:
+    dirty(world)
+    refused = create(world, check=False)
+    assert refused.code == 8
+    assert all(word in refused.err for word in ("README.md", "new file", "--no-ensure-clean", "--exclude-unclean"))
+
+
+@pytest.mark.parametrize("option, comes", [("--no-ensure-clean", True), ("--include-unclean", True), ("--exclude-unclean", False)])
+def test_a_dirty_tree(world: World, option: str, comes: bool) -> None:
+    dirty(world)
+    create(world, option)
+    assert world.git("status", "--porcelain", cwd=work(world)) == (world.git("status", "--porcelain") if comes else "")
+
+
+def test_ignored_files(world: World) -> None:
+    for name, text in ((".gitignore", ".env\ncache/\n"), (".worktreeinclude", ".env\n")):
+        (world.repo / name).write_text(text)
+    world.git("add", "-A")
+    world.git("commit", "-qm", "ignore")
+    (world.repo / ".env").write_text("SECRET=1")
+    (world.repo / "cache").mkdir()
+    (world.repo / "cache" / "big").write_text("1")
+    create(world, name="a")
+    create(world, "--copy", "--include-gitignored", name="b")
+    create(world, "--copy", "--include-git", name="c")
+    assert [(work(world, name) / ".env").exists() for name in "abc"] == [True, True, True]
+    assert [(work(world, name) / "cache").exists() for name in "abc"] == [False, True, False]
+    assert world.git("log", "--format=%s", "-1", cwd=work(world, "c")) == "ignore"
+
+
+def test_submodules_come_without_a_network(world: World) -> None:
+    library = world.make_repo(world.root / "library", {"lib.py": "1"})
+    world.git("submodule", "add", "-q", library, "vendor/lib")
+    world.git("commit", "-qm", "with a library")
+    library.rename(world.root / "away")
+    create(world)
+    assert (work(world) / "vendor" / "lib" / "lib.py").read_text() == "1"
+
+
+def test_depth_and_target_path(world: World) -> None:
+    for n in range(3):
+        world.git("commit", "-q", "--allow-empty", "-m", f"c{n}")
+    create(world, "--clone", "--depth", "2", "--target-path", world.root / "there", name="a")
+    assert work(world, "a") == world.root / "there"
+    assert world.git("rev-list", "--count", "HEAD", cwd=work(world, "a")) == "2"
+    create(world, "--clone", "--shallow-since", "2001-01-01", name="b")
+    assert world.git("rev-list", "--count", "HEAD", cwd=work(world, "b")) == "4"
+    (world.root / "full").mkdir()
+    (world.root / "full" / "file").write_text("mine")
+    assert create(world, "--target", world.root / "full", name="c", check=False).code == 2
+    assert (world.root / "full" / "file").read_text() == "mine"
+
+
+# --- what is in it
+
+
+def test_the_environment(world: World) -> None:
+    (world.root / "vars").write_text("# mine\nFROM_FILE='a b'\nexport BOTH=file\n")
+    create(
+        world, "--env", "TYPED=$HOME `id`", "--env", "BOTH=typed", "--env-file", world.root / "vars", "--pass-env", "HANDED",
+        "-c", "IN_CAPS=yes", env={"HANDED": "on"},
+    )  # fmt: skip
+    shown = world.mng("exec", "x", 'printf "%s|" "$TYPED" "$BOTH" "$FROM_FILE" "$HANDED" "$IN_CAPS"').out
+    assert shown == "$HOME `id`|typed|a b|on|yes|"
+    assert stat.S_IMODE((world.folder("x") / "env").stat().st_mode) == 0o600
+
+
+def test_bad_environments(world: World) -> None:
+    (world.root / "vars").write_text("GOOD=1\nnot a line\n")
+    bad = create(world, "--env-file", world.root / "vars", check=False)
+    assert bad.code == 2 and f"{world.root / 'vars'}:2" in bad.err
+    assert create(world, "--env-file", "/no/such", check=False).code == 2
+    assert create(world, "--pass-env", "NOT_THERE", check=False).code == 2
+    assert create(world, "--env", "novalue", check=False).code == 2
+    assert create(world, "--env", "A B=1", check=False).code == 2
+    assert agents(world) == [] and world.git("branch", "--list", "mng/*") == ""
+
+
+def test_secrets_are_nowhere(world: World) -> None:
+    create(world, "--env", "TOKEN=s3cr3t", "-vv", "--log-commands", "--log-command-output", "--log-env-vars", "--message", "s3cr3t text")
+    failed = create(world, "--env", "TOKEN=s3cr3t", "--user-command", "exit 3", "-vv", "--log-commands", name="y", check=False)
+    assert failed.code == 5 and "s3cr3t" not in failed.err
+    logs = list((world.home / ".mng" / "logs").iterdir())
+    assert logs and not any("s3cr3t" in log.read_text() for log in logs)
+    assert "s3cr3t" not in world.run("ps", "-A", "-o", "args=").out
+    assert "s3cr3t" not in (world.folder("x") / "data.json").read_text()
+    assert "s3cr3t" not in world.tmux("show-environment", "-g") + world.tmux("show-environment", "-t", f"={world.prefix}x")
+
+
+def test_the_users_own_steps(world: World) -> None:
+    (world.root / "up").write_bytes(b"\x00data")
+    (world.root / "up").chmod(0o750)
+    create(
+        world, "--create-directory", "a/b", "--upload-file", f"{world.root / 'up'}:a/up", "--append-to-file", "README.md:last",
+        "--prepend-to-file", "README.md:first", "--user-command", "pwd > a/pwd; echo $MNG_AGENT_NAME$V >> a/pwd", "--env", "V=1",
+    )  # fmt: skip
+    folder = work(world)
+    assert (folder / "a" / "b").is_dir() and (folder / "a" / "up").read_bytes() == b"\x00data"
+    assert stat.S_IMODE((folder / "a" / "up").stat().st_mode) == 0o750
+    assert (folder / "README.md").read_text() == "first\n# Sample\nlast\n"
+    assert (folder / "a" / "pwd").read_text().startswith(f"{folder}\n") and (folder / "a" / "pwd").read_text().endswith("1\n")
+
+
+def test_steps_that_can_not_be(world: World) -> None:
+    for words in (["--upload-file", "/no/such:x"], ["--upload-file", "x"], ["--append-to-file", "x"], ["-c", "=x"]):
+        assert create(world, *words, check=False).code == 2
+    assert create(world, "--user-command", "false", check=False).code == 5
+    assert agents(world) == []
+
+
+def test_sudo(world: World) -> None:
+    world.tool("sudo", '#!/bin/sh\nshift\nASROOT=1 exec "$@"\n')
+    create(world, "--sudo-command", "echo $ASROOT > as-root")
+    assert (work(world) / "as-root").read_text() == "1\n"
+
+
+def test_further_windows(world: World) -> None:
+    create(world, "-c", "server=sleep 4321", "--add-command", "watch=sleep 4322")
+    names = world.tmux("list-windows", "-t", f"={world.prefix}x", "-F", "#{window_index} #{window_name}").splitlines()
+    assert names == ["0 agent", "1 server", "2 watch"]
+    assert {agent["name"] for agent in agents(world)} == {"x"}
+
+
+# --- names, labels, types
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_made_up_names(world: World, style: str) -> None:
+    row = world.mng("create", *SLEEP, "--name-style", style, "--json").json
+    assert world.sessions() == [row["name"]]
+
+
+def test_labels_and_project(world: World) -> None:
+    create(world, "--label", "a=1", "--label", "b=2=3", name="p")
+    create(world, "--project", "other", name="q")
+    labels = {agent["name"]: agent["labels"] for agent in agents(world)}
+    assert labels == {"p": {"project": "repo", "a": "1", "b": "2=3"}, "q": {"project": "other"}}
+    assert world.mng("list", "--label", "a=1", "--format", "{name}").out == "p\n"
+    assert world.mng("list", "--project", "other", "--format", "{name}").out == "q\n"
+
+
+def test_any_program_with_arguments_byte_for_byte(world: World) -> None:
+    world.tool("prog", '#!/bin/sh\nprintf "%s\\n" "$@" > args\nexec sleep 99999\n')
+    words = ["--flag", "a b", "$HOME", "'\"", "--", "é", ""]
+    world.mng("create", "x", "prog", "--no-connect", "--", *words)
+    world.wait(lambda: (work(world) / "args").read_text().split("\n")[:-1] == words, what="its arguments")
+    assert agents(world)[0]["type"] == "prog"
+
+
+def test_custom_types_and_templates(world: World) -> None:
+    (world.repo / ".mng").mkdir()
+    (world.repo / ".mng" / "settings.local.toml").write_text(
+        """
+        [agent_types.base]
+        parent_type = "demo"
+        cli_args = ["one"]
+        env = {TYPE = "base", LEVEL = "1"}
+        [agent_types.mine]
+        parent_type = "base"
+        cli_args = ["two"]
+        env = {LEVEL = "2"}
+        [agent_types.round]
+        parent_type = "circle"
+        [agent_types.circle]
+        parent_type = "round"
+        [create_templates.fast]
+        type = "mine"
+        connect = false
+        label = ["speed=fast"]
+        [create_templates.slow]
+        label = ["speed=slow"]
+        [commands.create]
+        project = "from-settings"
+        """
+    )
+    world.git("add", "-A")
+    world.git("commit", "-qm", "settings")
+    world.mng("create", "x", "-t", "fast", "-t", "slow", "--env", "LEVEL=3")
+    row = agents(world)[0]
+    assert (row["type"], row["labels"]) == ("mine", {"project": "from-settings", "speed": "slow"})
+    assert world.record("x")["args"] == ["one", "two"] and world.record("x")["kind"] == "demo"
+    assert world.mng("exec", "x", "echo $TYPE$LEVEL").out == "base3\n"
+    circle = world.mng("create", "y", "round", "--no-connect", check=False)
+    assert circle.code == 2 and "circle" in circle.err
+    assert world.mng("create", "y", "-t", "fats", check=False).code == 2
+    env = {"MNG_COMMANDS_CREATE_PROJECT": "from-env", "MNG_COMMANDS_CREATE_CONNECT": "false"}
+    world.mng("create", "z", "--agent-cmd", "sleep 9999", env=env)
+    assert world.mng("list", "--project", "from-env", "--format", "{name}").out == "z\n"
+
+
+def test_what_a_local_host_can_not_do(world: World) -> None:
+    for words in (["-b", "gpu=1"], ["-s", "--cpus=2"], ["--tag", "a=b"], ["--host-name", "h"]):
+        assert create(world, *words, check=False).code == 2
+    assert create(world, "--snapshot", "s", check=False).code == 6
+    assert create(world, "--host", "nowhere", check=False).code == 3
+    assert create(world, "--in", "mars", check=False).code == 6
+    assert create(world, "--in", "local", "--host", "local", check=False).code == 2
+    create(world, "--in", "local")
+    create(world, "--host", "@local", name="y")
+
+
+# --- messages, waiting, connecting
+
+
+def demo_said(world: World, name: str = "x") -> str:
+    return world.mng("logs", name, "transcript", check=False).out
+
+
+def test_first_messages(world: World) -> None:
+    (world.root / "letter").write_text("from a file\nof two lines")
+    world.mng("create", "x", "demo", "--no-connect", "--message-file", world.root / "letter")
+    world.wait(lambda: "of two lines" in demo_said(world), what="the message")
+    world.mng("create", "y", "demo", "--no-connect", "--message-file", "-", "--await-ready", input="from stdin")
+    assert "from stdin" in demo_said(world, "y")
+    world.tool("editor", '#!/bin/sh\necho "from the editor" > "$1"\n')
+    world.mng("create", "z", "demo", "--no-connect", "--await-ready", "--edit-message", env={"EDITOR": "editor", "VISUAL": None})
+    assert "from the editor" in demo_said(world, "z")
+    for words in (["--message", " "], ["--message-file", "/no/such"], ["--message", "a", "--edit-message"]):
+        assert world.mng("create", "w", "demo", "--no-connect", *words, check=False).code == 2
+    assert len(agents(world)) == 3
+
+
+def test_a_resume_message_at_every_later_start(world: World) -> None:
+    (world.root / "again").write_text("go on from a file")
+    world.mng("create", "x", "demo", "--no-connect", "--await-ready", "--resume-message", "go on please")
+    world.mng("create", "y", "demo", "--no-connect", "--await-ready", "--resume-message-file", world.root / "again")
+    assert "go on" not in demo_said(world)
+    world.mng("stop", "x", "y")
+    world.mng("start", "x", "y")
+    assert "go on please" in demo_said(world) and "go on from a file" in demo_said(world, "y")
+
+
+def test_reuse(world: World) -> None:
+    world.mng("create", "x", "demo", "--no-connect", "--reuse", "--await-ready")
+    first = world.record("x")["id"]
+    world.mng("stop", "x")
+    world.mng("create", "x", "demo", "--no-connect", "--reuse", "--await-ready", "--message", "hello again")
+    assert world.record("x")["id"] == first and "hello again" in demo_said(world)
+    assert world.mng("create", "x", "demo", "--no-connect", "--no-reuse", check=False).code == 1
+
+
+def test_waiting_for_the_end(world: World) -> None:
+    row = world.mng("create", "x", "--agent-cmd", "sleep 1; exit 0", "--no-connect", "--await-agent-stopped", "--json").json
+    assert row["state"] == "DONE"
+
+
+def test_ready_that_never_comes(world: World) -> None:
+    world.tool("claude", "#!/bin/sh\nexec sleep 99999\n")
+    late = world.mng("create", "x", "claude", "--no-connect", "--await-ready", "--ready-timeout", "1s", check=False)
+    assert late.code in (1, 7) and "Traceback" not in late.err and len(late.err.splitlines()) <= 4
+    assert [agent["name"] for agent in agents(world)] == ["x"]
+
+
+def test_connect_and_attach_commands(world: World) -> None:
+    ran = world.mng("create", "x", *SLEEP[:2], "--connect", "--connect-command", "echo $MNG_AGENT_NAME $MNG_SESSION_NAME")
+    assert f"x {world.prefix}x\n" in ran.out
+    ran = world.mng("create", "y", *SLEEP[:2], "--connect", "--attach-command", "echo attached to $MNG_SESSION_NAME")
+    assert f"attached to {world.prefix}y\n" in ran.out
+    no_terminal = world.mng("create", "z", *SLEEP[:2], "--connect", check=False)
+    assert no_terminal.code == 1 and "terminal" in no_terminal.err
+
+
+def test_a_dry_run_makes_nothing(world: World) -> None:
+    ran = create(world, "--dry-run", "--json")
+    assert ran.json["name"] == "x" and "would create" in ran.err
+    assert agents(world) == [] and world.git("branch", "--list", "mng/*") == "" and not world.host_dir.exists()
+
+
+def test_a_missing_program_is_installed_only_when_agreed_to(world: World) -> None:
+    world.tool("npm", f"#!/bin/sh\necho \"$@\" > {world.root}/npm-was-called\nprintf '#!/bin/sh\\nsleep 9999' > {world.bin}/codex; chmod +x {world.bin}/codex\n")
+    env = world.without("codex", "claude", "opencode")
+    env["PATH"] = f"{world.bin}:{env['PATH']}"
+    refused = world.mng("create", "x", "codex", "--no-connect", env=env, check=False)
+    assert refused.code == 6 and "npm install" in refused.err and not (world.root / "npm-was-called").exists()
+    world.mng("create", "x", "codex", "--no-connect", "-y", env=env)
+    assert "codex" in (world.root / "npm-was-called").read_text()
+
+
+def test_the_record(world: World) -> None:
+    create(world)
+    path = world.folder("x") / "data.json"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    record = json.loads(path.read_text())
+    assert record["phase"] == "ready" and record["work"]["made_branch"] and record["version"] == 1
+
+
+def test_a_project_without_a_first_commit(world: World) -> None:
+    empty = world.root / "empty"
+    subprocess.run(["git", "init", "-q", empty], check=True, env=world.env)
+    (empty / "file").write_text("1")
+    ran = world.mng("create", "x", *SLEEP, "--no-ensure-clean", cwd=empty, check=False)
+    assert ran.code == 0 or (ran.code == 2 and "commit" in ran.err), ran
