@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Iterator
 from pathlib import Path, PurePath
 from typing import Any
 
 from mng.roles import ops
 from mng.roles.role import Play, role
+from mng.shell import cmd, raw
 
 
 @role()
@@ -17,7 +20,20 @@ def claude(on: Play, hook: str, account: str, folder: str) -> None:
     # is in a sandbox when it is not, and leaves the permissions of a project's own settings out of force.
     ops.file(on, hook, (Path(__file__).parent / "files" / "claude_hook.sh").read_bytes(), 0o755)
     if not trusted(ops.read(on, on.host.expand(account)), folder):
-        ops.json_keys(on, account, {"projects": {folder: {"hasTrustDialogAccepted": True}}})
+        with unlocked(on, f"{account}.lock"):
+            ops.json_keys(on, account, {"projects": {folder: {"hasTrustDialogAccepted": True}}})
+
+
+@contextlib.contextmanager
+def unlocked(on: Play, lock: str) -> Iterator[None]:
+    """Hold the lock that Claude Code itself takes to write its account file: a folder. One that stays is stale."""
+    take = raw('for _ in 1 2 3 4 5 6 7 8 9 10; do mkdir "$0" 2>/dev/null && exit; sleep 0.1; done; exit 1')
+    held = not on.check and on.host.runner.run(cmd("sh", "-c", take, lock), check=False).code == 0
+    try:
+        yield
+    finally:
+        if held:
+            on.host.runner.run(cmd("rmdir", lock), check=False)
 
 
 def trusted(account: bytes | None, folder: str) -> bool:

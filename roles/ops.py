@@ -51,7 +51,7 @@ def replace(on: Play, path: str, data: bytes) -> None:
 
 def json_keys(on: Play, path: str, keys: dict[str, Any], mode: int = 0o600) -> bool:
     """A JSON file with at least these keys (nested ones merged), under a lock; what else is in it stays."""
-    path = on.host.expand(path)
+    path = on.host.runner.run(cmd("readlink", "-f", on.host.expand(path)), check=False).text or on.host.expand(path)
     with on.host.runner.lock(f"{path}.mng-lock", timeout=10):
         data = read(on, path)
         try:

@@ -86,9 +86,11 @@ class Claude(AgentType):
         args, theirs = without_settings(args, lambda path: host.runner.get([str(PurePath(record.work.path, path))]))
         line = launch_words(self, record, words, "--settings", settings(hook_path(host), folder, theirs, args), args)
         # `live` leads to the status file of exactly this process: its pid stays the same through exec
-        live = joined(cmd("mkdir", "-p", folder), "; ", cmd("rm", "-f", f"{folder}/live"))
-        link = raw(f'ln -s "${{CLAUDE_CONFIG_DIR:-$HOME/.claude}}/sessions/$$.json" {cmd(f"{folder}/live").line}')
-        return joined(cmd("sh", "-c", joined(joined(live, "; ", link), "; ", raw('exec "$@"')), "sh"), " ", line)
+        link = raw(
+            'live="${CLAUDE_CONFIG_DIR:-$HOME/.claude}/sessions/$$.json"; '
+            'mkdir -p "$0"; rm -f "$live" "$0/live"; ln -s "$live" "$0/live"; exec "$@"'
+        )
+        return joined(cmd("sh", "-c", link, folder), " ", line)
 
     def roles(self, record: AgentRecord, host: Host) -> list[Role]:
         config = os.environ.get("CLAUDE_CONFIG_DIR") if host.local else None
@@ -190,8 +192,8 @@ class Claude(AgentType):
         """What it wrote after the last turn with this text."""
         path, parts = self.transcript(view), None
         for line in entries(self.tail(view, path, 0) if path else b""):
-            queued = line.get("attachment", {}).get("prompt") if line.get("type") == "attachment" else None
-            if plain(said_by_user(line)) == plain(text) or (queued and plain(queued) == plain(text)):
+            queued = line.get("attachment", {}).get("prompt") or line.get("content")  # read amid a turn, or later
+            if plain(text) in (plain(said_by_user(line)), plain(queued)):
                 parts = list[str]()
             elif parts is not None and line.get("type") == "assistant":
                 parts += [block["text"] for block in line["message"]["content"] if block.get("type") == "text"]

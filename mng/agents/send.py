@@ -32,12 +32,14 @@ LEAST = 10.0  # seconds that a typed message is looked for at least
 
 def deliver(agent: Agent, text: str, *, key: str = "", timeout: float = 30.0) -> Receipt:
     """What became of it. With a key it arrives once, however often sent; `timeout`: for the program to be ready."""
-    text = cleaned(agent, text)
+    given, text = text, cleaned(agent, text)
+    if CONTROL.search(given.replace("\r", "\n")):
+        output.note(f"{agent.name}: the message had control characters; they were left out")
     end = time.monotonic() + timeout
     try:
-        first = Delivery(agent, text, end).look()
-        if first[0].pane is None and first[1].state != "CREATING":
-            raise Ended("dead", f"{first[1].state}: {first[1].reason}")
+        _, now = Delivery(agent, text, end).look()
+        if now.state in ENDED:
+            raise Ended("dead", f"{now.state}: {now.reason}; nothing was typed")
         with ExitStack() as held:
             alone(agent, held, timeout)
             letter = Letter.of(agent, key, text)
@@ -58,16 +60,12 @@ def alone(agent: Agent, held: ExitStack, timeout: float) -> None:
 
 def cleaned(agent: Agent, text: str) -> str:
     """The text as it is typed; UsageError for one that says nothing or would end the program."""
-    kind = agent.kind
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
-    plain = CONTROL.sub("", text).encode(errors="replace").decode()
-    if not plain.strip():
+    text = CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n")).encode(errors="replace").decode()
+    if not text.strip():
         raise UsageError("the message is empty")
-    if plain.strip() in kind.exit_words:
-        raise UsageError(f"{plain.strip()!r} would end {agent.name}", f"to end it: mng stop {agent.name}")
-    if plain != text:
-        output.note(f"{agent.name}: the message had control characters; they were left out")
-    return kind.clean(plain)
+    if text.strip() in agent.kind.exit_words:
+        raise UsageError(f"{text.strip()!r} would end {agent.name}", f"to end it: mng stop {agent.name}")
+    return agent.kind.clean(text)
 
 
 class Ended(Exception):
@@ -100,7 +98,8 @@ class Delivery:
             receipt = self.again(letter) if letter.tried else self.anew(letter)
         except Ended as ended:
             receipt = ended.receipt
-        letter.keep(receipt.outcome, receipt.evidence)
+        certain = receipt.outcome == "delivered" or not (self.typed or letter.tried)
+        letter.keep(receipt.outcome if certain else "unknown", receipt.evidence)
         return receipt
 
     def anew(self, letter: Letter) -> Receipt:
@@ -128,8 +127,8 @@ class Delivery:
             return Receipt("delivered", evidence)
         view = self.open_prompt()
         box = self.box(view)
-        if box is not None and (not box or not self.holds(box)):
-            return self.anew(letter)  # neither in the box nor in the record: it was not typed
+        if self.kind.by_api or (box is not None and (not box or not self.holds(box))):
+            return self.anew(letter)  # neither in the box nor in the record: it was not taken
         if box is None:
             return Receipt("unknown", "an earlier attempt may have typed it, and its record does not have it")
         try:
@@ -154,7 +153,8 @@ class Delivery:
             if ready and (self.kind.by_api or self.kind.safe(view)):
                 return view
             if time.monotonic() > self.end:
-                raise Ended("blocked", f"it takes no messages: {now.state} {now.reason}; nothing was typed")
+                outcome = "unknown" if now.state == "UNKNOWN" else "blocked"
+                raise Ended(outcome, f"it takes no messages: {now.state} {now.reason}; nothing was typed")
             time.sleep(0.1)
 
     def box(self, view: View) -> str | None:
@@ -294,15 +294,15 @@ def asked(now: Status) -> str:
 
 def answer(agent: Agent, text: str, timeout: float = 3600.0) -> str:
     """What it says to a message just delivered, once its turn is over; Blocked if it needs a person first."""
-    text = agent.kind.clean(text.replace("\r\n", "\n").replace("\r", "\n"))
+    if type(agent.kind).answer is AgentType.answer:
+        raise NotAvailable(f"{agent.name}: a program of type {agent.kind.name} does not tell what it answers")
+    text = cleaned(agent, text)
     end, since = time.monotonic() + timeout, 0.0
     while True:
         view = agent.view()
         now = status(view)
         said = agent.kind.answer(view, text) if now.state in ("WAITING", *ENDED) else ""
-        if said is None:
-            raise NotAvailable(f"{agent.name}: its program ({agent.kind.name}) does not tell when it has answered")
-        if said and ((now.state == "WAITING" and now.reason not in DIALOGS) or now.state in ENDED):
+        if said and now.reason not in DIALOGS and (now.state in ENDED or agent.kind.safe(view)):
             return said
         if now.state in ENDED:
             raise MngError(f"{agent.name} ended before it answered: {now.reason}")

@@ -51,13 +51,15 @@ def rename_session(session: str, new: str) -> Cmd:
 
 
 def paste(pane: str, buffer: str) -> Cmd:
-    """What is on stdin, as one bracketed paste; into a dead pane nothing: there tmux 3.3 would crash with all sessions."""
+    """What is on stdin, as one bracketed paste; into a dead pane nothing: there tmux 3.3 crashes."""
     typed, dropped = f"paste-buffer -p -r -d -b {buffer} -t {pane}", f"delete-buffer -b {buffer}"
     return tmux("load-buffer", "-b", buffer, "-", [";", "if-shell", "-F", "-t", pane, "#{pane_dead}", dropped, typed])
 
 
 def press(pane: str, *keys: str) -> Cmd:
-    return tmux("send-keys", "-t", pane, [*keys])
+    """Keys for the program, not for the scrolling or choosing that a person at its terminal is in."""
+    leave = ["if-shell", "-F", "-t", pane, "#{pane_in_mode}", f"copy-mode -q -t {pane}"]
+    return tmux(leave, ";", "send-keys", "-t", pane, [*keys])
 
 
 def capture(pane: str, lines: int = 0, *, colours: bool = False) -> Cmd:

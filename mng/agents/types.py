@@ -118,7 +118,7 @@ class AgentType:
         return ""
 
     def answer(self, view: View, text: str) -> str | None:
-        """What it said after the last message with this text; None if it does not tell."""
+        """What it said after the last message with this text; None while it does not know of that."""
         return None
 
     def transcript(self, view: View) -> str:
