@@ -44,7 +44,7 @@ class ShapeOptions(Options):
     sort: str | None = option(None, help="field to sort by (default: create_time)")
     sort_order: Literal["asc", "desc"] = option("asc", help="smallest or largest first")
     limit: int | None = option(None, help="show this many at most")
-    watch: Duration | None = option(None, "-w", maybe=True, help="show again every so many seconds, until Ctrl-C")
+    watch: Duration | None = option(None, "-w", help="show again every so many seconds, until Ctrl-C")
 
 
 class List(ListOptions, ShapeOptions, CommonOptions):

@@ -56,7 +56,7 @@ def started(agent: Agent, team: Team, o: Start) -> Outcome:
         raise MngError(f"{agent.name} can't be started: {state.reason}", f"see: mng connect {agent.name}")
     if o.dry_run:
         return told.model_copy(update={"result": "would start"})
-    agent.start(resume=True, view=agent.view(team.probe(agent.host)))
+    agent.start(resume=True)
     agent.survives()
     if agent.record.resume_message:
         from mng.agents.send import deliver

@@ -116,7 +116,9 @@ def test_a_dirty_tree_is_refused_with_two_ways_on(world: World) -> None:
     assert all(word in refused.err for word in ("README.md", "new file", "--no-ensure-clean", "--exclude-unclean"))
 
 
-@pytest.mark.parametrize("option, comes", [("--no-ensure-clean", True), ("--include-unclean", True), ("--exclude-unclean", False)])
+@pytest.mark.parametrize(
+    "option, comes", [("--no-ensure-clean", True), ("--include-unclean", True), ("--exclude-unclean", False)]
+)
 def test_a_dirty_tree(world: World, option: str, comes: bool) -> None:
     dirty(world)
     create(world, option)
@@ -188,14 +190,28 @@ def test_bad_environments(world: World) -> None:
 
 
 def test_secrets_are_nowhere(world: World) -> None:
-    create(world, "--env", "TOKEN=s3cr3t", "-vv", "--log-commands", "--log-command-output", "--log-env-vars", "--message", "s3cr3t text")
-    failed = create(world, "--env", "TOKEN=s3cr3t", "--user-command", "exit 3", "-vv", "--log-commands", name="y", check=False)
+    create(
+        world,
+        "--env",
+        "TOKEN=s3cr3t",
+        "-vv",
+        "--log-commands",
+        "--log-command-output",
+        "--log-env-vars",
+        "--message",
+        "s3cr3t text",
+    )
+    failed = create(
+        world, "--env", "TOKEN=s3cr3t", "--user-command", "exit 3", "-vv", "--log-commands", name="y", check=False
+    )
     assert failed.code == 5 and "s3cr3t" not in failed.err
     logs = list((world.home / ".mng" / "logs").iterdir())
     assert logs and not any("s3cr3t" in log.read_text() for log in logs)
     assert "s3cr3t" not in world.run("ps", "-A", "-o", "args=").out
     assert "s3cr3t" not in (world.folder("x") / "data.json").read_text()
-    assert "s3cr3t" not in world.tmux("show-environment", "-g") + world.tmux("show-environment", "-t", f"={world.prefix}x")
+    assert "s3cr3t" not in world.tmux("show-environment", "-g") + world.tmux(
+        "show-environment", "-t", f"={world.prefix}x"
+    )
 
 
 def test_the_users_own_steps(world: World) -> None:
@@ -209,7 +225,9 @@ def test_the_users_own_steps(world: World) -> None:
     assert (folder / "a" / "b").is_dir() and (folder / "a" / "up").read_bytes() == b"\x00data"
     assert stat.S_IMODE((folder / "a" / "up").stat().st_mode) == 0o750
     assert (folder / "README.md").read_text() == "first\n# Sample\nlast\n"
-    assert (folder / "a" / "pwd").read_text().startswith(f"{folder}\n") and (folder / "a" / "pwd").read_text().endswith("1\n")
+    assert (folder / "a" / "pwd").read_text().startswith(f"{folder}\n") and (folder / "a" / "pwd").read_text().endswith(
+        "1\n"
+    )
 
 
 def test_steps_that_can_not_be(world: World) -> None:
@@ -324,7 +342,15 @@ def test_first_messages(world: World) -> None:
     world.mng("create", "y", "demo", "--no-connect", "--message-file", "-", "--await-ready", input="from stdin")
     assert "from stdin" in demo_said(world, "y")
     world.tool("editor", '#!/bin/sh\necho "from the editor" > "$1"\n')
-    world.mng("create", "z", "demo", "--no-connect", "--await-ready", "--edit-message", env={"EDITOR": "editor", "VISUAL": None})
+    world.mng(
+        "create",
+        "z",
+        "demo",
+        "--no-connect",
+        "--await-ready",
+        "--edit-message",
+        env={"EDITOR": "editor", "VISUAL": None},
+    )
     assert "from the editor" in demo_said(world, "z")
     for words in (["--message", " "], ["--message-file", "/no/such"], ["--message", "a", "--edit-message"]):
         assert world.mng("create", "w", "demo", "--no-connect", *words, check=False).code == 2
@@ -351,7 +377,9 @@ def test_reuse(world: World) -> None:
 
 
 def test_waiting_for_the_end(world: World) -> None:
-    row = world.mng("create", "x", "--agent-cmd", "sleep 1; exit 0", "--no-connect", "--await-agent-stopped", "--json").json
+    row = world.mng(
+        "create", "x", "--agent-cmd", "sleep 1; exit 0", "--no-connect", "--await-agent-stopped", "--json"
+    ).json
     assert row["state"] == "DONE"
 
 
@@ -363,7 +391,9 @@ def test_ready_that_never_comes(world: World) -> None:
 
 
 def test_connect_and_attach_commands(world: World) -> None:
-    ran = world.mng("create", "x", *SLEEP[:2], "--connect", "--connect-command", "echo $MNG_AGENT_NAME $MNG_SESSION_NAME")
+    ran = world.mng(
+        "create", "x", *SLEEP[:2], "--connect", "--connect-command", "echo $MNG_AGENT_NAME $MNG_SESSION_NAME"
+    )
     assert f"x {world.prefix}x\n" in ran.out
     ran = world.mng("create", "y", *SLEEP[:2], "--connect", "--attach-command", "echo attached to $MNG_SESSION_NAME")
     assert f"attached to {world.prefix}y\n" in ran.out
@@ -378,7 +408,10 @@ def test_a_dry_run_makes_nothing(world: World) -> None:
 
 
 def test_a_missing_program_is_installed_only_when_agreed_to(world: World) -> None:
-    world.tool("npm", f"#!/bin/sh\necho \"$@\" > {world.root}/npm-was-called\nprintf '#!/bin/sh\\nsleep 9999' > {world.bin}/codex; chmod +x {world.bin}/codex\n")
+    world.tool(
+        "npm",
+        f"#!/bin/sh\necho \"$@\" > {world.root}/npm-was-called\nprintf '#!/bin/sh\\nsleep 9999' > {world.bin}/codex; chmod +x {world.bin}/codex\n",
+    )
     env = world.without("codex", "claude", "opencode")
     env["PATH"] = f"{world.bin}:{env['PATH']}"
     refused = world.mng("create", "x", "codex", "--no-connect", env=env, check=False)
