@@ -250,6 +250,8 @@ def test_a_message_to_one_that_waits_for_permission(world: World) -> None:
     world.mng("message", "a", "-m", "run: touch pwned")
     world.wait(lambda: world.mng("list", "--json").json[0]["state_reason"] == "permission", what="its question")
     assert "WAITING(permission: run)" in world.mng("list").out
+    asked = world.mng("message", "a", "-m", "y", "--wait", "--wait-timeout", "20s", "--ready-timeout", "2", check=False)
+    assert asked.code == 7
     ran = world.mng("message", "a", "-m", "y", "--ready-timeout", "2", check=False)
     assert ran.code == 7 and "blocked" in ran.out
     assert not (Path(world.record("a")["work"]["path"]) / "pwned").exists()
