@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fnmatch import fnmatch
 
-from mng.inventory.local import Local
-from mng.inventory.provider import Provider
-
 from mng.errors import MngError, NotAvailable, NotFound
 from mng.host import Host
+from mng.inventory.local import Local
+from mng.inventory.provider import Provider
 from mng.names import near
 from mng.records import AgentRecord
 from mng.runner import Tree
@@ -55,9 +54,7 @@ class Inventory:
         hosts = [h for h in every if any(word in ("all", "*", h.id) or fnmatch(h.name, word) for word in words)]
         if not hosts:
             names = [host.name for host in every]
-            raise NotFound(
-                f"no host matches {' '.join(patterns)}", f"there is: {', '.join(near(words[0], names) or names[:5])}"
-            )
+            raise NotFound(f"no host matches {' '.join(patterns)}", f"there is: {', '.join(near(words[0], names) or names[:5])}")
         return hosts
 
     def host(self, name: str) -> Host:
@@ -84,9 +81,7 @@ def on_host(host: Host) -> list[Found]:
             agents.append(Found(host, record.id, record.name, record))
         except MngError as error:
             claims = claimed(files, host) if claims is None else claims
-            agents.append(
-                Found(host, id_, claims.get(id_, id_), None, f"{host.agent_dir(id_)}/data.json: {error.what}")
-            )
+            agents.append(Found(host, id_, claims.get(id_, id_), None, f"{host.agent_dir(id_)}/data.json: {error.what}"))
     return agents
 
 

@@ -7,10 +7,9 @@ import os
 from pathlib import Path
 from typing import NoReturn
 
-from mng.inventory.provider import HostSpec, Snapshot
-
 from mng.errors import NotAvailable, UsageError
 from mng.host import Host
+from mng.inventory.provider import HostSpec, Snapshot
 from mng.runner import LocalRunner
 
 

@@ -1,4 +1,4 @@
-"""Errors that are shown as one line and a hint, each kind with its exit code; being `invoke.Exit`, inv and fab show them too."""
+"""Errors shown as one line and a hint, each kind with its exit code; being `invoke.Exit`, inv and fab show them too."""
 
 from invoke.exceptions import Exit
 

@@ -10,9 +10,7 @@ from typing import Literal, get_args
 
 from mng.errors import UsageError
 
-Style = Literal[
-    "english", "fantasy", "scifi", "painters", "authors", "artists", "musicians", "animals", "scientists", "demons"
-]
+Style = Literal["english", "fantasy", "scifi", "painters", "authors", "artists", "musicians", "animals", "scientists", "demons"]
 STYLES: tuple[str, ...] = get_args(Style)
 LONGEST = 63  # a tmux session, a branch, a folder and a host name all take this
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")

@@ -330,9 +330,7 @@ def stdout_is_terminal() -> bool:
 
 def fancy(stream: TextIO | None) -> bool:
     """Whether colour and cursor movements are wanted there."""
-    return bool(
-        stream and stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM", "dumb") != "dumb"
-    )
+    return bool(stream and stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM", "dumb") != "dumb")
 
 
 def width_of(stream: TextIO) -> int:
@@ -356,9 +354,7 @@ def crash() -> None:
 # ── the log ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def log_to(
-    folder: Path, log_file: str | None, log_commands: bool, log_command_output: bool, log_env_vars: bool
-) -> None:
+def log_to(folder: Path, log_file: str | None, log_commands: bool, log_command_output: bool, log_env_vars: bool) -> None:
     """Where the log goes from now on: the file, else logs/ in the user's folder."""
     from mng import log
 

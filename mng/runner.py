@@ -1,4 +1,4 @@
-"""Runners carry commands and files to a host: this machine's here, SSH's over Fabric later, and a scripted one for tests."""
+"""Runners carry commands and files to a host: this machine's, and a scripted one for tests."""
 
 from __future__ import annotations
 
@@ -97,9 +97,7 @@ class LocalRunner:
             start_new_session=True,
         )
         try:
-            done = Exchange(process, stdin if isinstance(stdin, bytes) else b"", live).until(
-                began + timeout if timeout else None
-            )
+            done = Exchange(process, stdin if isinstance(stdin, bytes) else b"", live).until(began + timeout if timeout else None)
         except TimeoutError:
             end_group(process)
             raise CommandFailed(f"{command.shown}: not done after {timeout:g} s, ended", code=124) from None
@@ -195,9 +193,7 @@ class Exchange:
         with self.selector:
             while self.selector.get_map():
                 ended = self.process.poll() is not None  # asked before: then all that it printed is ready
-                ready = self.selector.select(
-                    QUIET if deadline is None else min(QUIET, max(deadline - time.monotonic(), 0))
-                )
+                ready = self.selector.select(QUIET if deadline is None else min(QUIET, max(deadline - time.monotonic(), 0)))
                 for key, _ in ready:
                     self.write(key) if key.data == "in" else self.read(key)
                 if not ready and ended:

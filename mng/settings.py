@@ -80,9 +80,7 @@ def load(context: str | Path | None = None) -> Settings:
     folder = settings.host_dir.expanduser() if "host_dir" in data else user_dir()
     prefix = settings.prefix if "prefix" in data else f"{root_name()}-"
     if not re.fullmatch(r"[A-Za-z0-9_-]*", prefix):
-        raise UsageError(
-            f"prefix {prefix!r}: letters, digits, - and _ only, since it begins the names of tmux sessions"
-        )
+        raise UsageError(f"prefix {prefix!r}: letters, digits, - and _ only, since it begins the names of tmux sessions")
     done = settings.model_copy(update={"host_dir": folder.absolute(), "prefix": prefix})
     done._sources = sources
     return done

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 
+from mng.errors import UsageError
 from mng.roles import ops
 from mng.roles.role import Play, role
-
-from mng.errors import UsageError
 from mng.shell import cmd
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")

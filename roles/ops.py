@@ -1,14 +1,13 @@
-"""Ops, what roles are made of: each reads first, changes only what isn't right, and says `True` if it changed something."""
+"""Ops, what roles are made of: each reads first, changes only what isn't right, and is True if it changed it."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-from mng.roles.role import Play
-
 from mng import output
 from mng.errors import MngError, NotAvailable
+from mng.roles.role import Play
 from mng.runner import File
 from mng.shell import Cmd, cmd
 
@@ -21,9 +20,7 @@ def read(on: Play, path: str) -> bytes | None:
 def directory(on: Play, path: str, mode: int = 0o755) -> bool:
     path = on.host.expand(path)
     there = on.host.runner.run(cmd("test", "-d", path), check=False).code == 0
-    return on.op(
-        f"directory {path}", there, lambda: on.host.runner.run(cmd("mkdir", "-p", "-m", f"{mode:o}", "--", path))
-    )
+    return on.op(f"directory {path}", there, lambda: on.host.runner.run(cmd("mkdir", "-p", "-m", f"{mode:o}", "--", path)))
 
 
 def file(on: Play, path: str, data: bytes, mode: int = 0o644) -> bool:
@@ -76,7 +73,7 @@ def command(on: Play, line: Cmd, creates: str = "", timeout: float = 600.0) -> b
 
 
 def program(on: Play, name: str, install: Cmd | None) -> bool:
-    """A program on the host's PATH; installed only with -y or a yes on the terminal, else NotAvailable says what to run."""
+    """A program on the PATH; installed only with -y or a yes on the terminal, else NotAvailable says what to run."""
     there = on.host.runner.run(cmd("command", "-v", name), check=False).code == 0
 
     def mend() -> None:

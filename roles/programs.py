@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from mng.roles import ops
 from mng.roles.role import Play, role
-
 from mng.shell import Cmd
 
 

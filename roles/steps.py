@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mng import output
 from mng.roles import ops
 from mng.roles.role import Play, role
-
-from mng import output
 from mng.shell import Cmd, cmd, raw
 
 

@@ -141,12 +141,7 @@ def no_command_is_glued_from_strings(source: Source) -> list[str]:
         last, of_subprocess = name.rpartition(".")[2], name.startswith("subprocess.")
         if last in ("run", "sudo", "local") and call.args and glued(call.args[0]):
             wrong.append(f"{name}() on a glued string, line {call.lineno}: build a Cmd")
-        if (
-            name in ("Cmd", "raw")
-            and call.args
-            and unquoted(call.args[0])
-            and source.module not in ("mng.shell", "mng.output")
-        ):
+        if name in ("Cmd", "raw") and call.args and unquoted(call.args[0]) and source.module not in ("mng.shell", "mng.output"):
             wrong.append(f"{name}() of unquoted {unquoted(call.args[0])}, line {call.lineno}")
         if last in ("run", "sudo", "local") and "." in name and "env" in words and not of_subprocess:
             wrong.append(f"{name}(env=), line {call.lineno}: Fabric does not quote it, use Cmd.env")
@@ -173,11 +168,7 @@ def commands_are_small_and_described(source: Source) -> list[str]:
 
 
 def files_and_functions_are_short(source: Source) -> list[str]:
-    wrong = [
-        f"{function.name}: {lines(function)} lines"
-        for function in source.functions()
-        if lines(function) > LONGEST_FUNCTION
-    ]
+    wrong = [f"{function.name}: {lines(function)} lines" for function in source.functions() if lines(function) > LONGEST_FUNCTION]
     if (count := source.text.count("\n")) > LONGEST_FILE:
         wrong.append(f"{count} lines")
     return wrong + [f"{part} says nothing" for part in source.module.split(".") if part in VAGUE]
@@ -207,16 +198,12 @@ def no_error_is_swallowed(source: Source) -> list[str]:
             kinds = ast.unparse(node.type) if node.type else "BaseException"
             broad = re.search(r"\b(Base)?Exception\b", kinds)
             silent = all(isinstance(each, ast.Pass) or ast.unparse(each) == "..." for each in node.body)
-            used = any(
-                isinstance(each, ast.Name) and each.id == node.name for part in node.body for each in ast.walk(part)
-            )
+            used = any(isinstance(each, ast.Name) and each.id == node.name for part in node.body for each in ast.walk(part))
             shown = any(isinstance(each, ast.Raise) or ast.unparse(each) == "output.crash()" for each in ast.walk(node))
             if silent or (broad and not used and not shown):
                 wrong.append(f"except {kinds}, line {node.lineno}")
     for call in source.calls():
-        if called(call).endswith("suppress") and re.search(
-            r"\b(Base)?Exception\b", " ".join(map(ast.unparse, call.args))
-        ):
+        if called(call).endswith("suppress") and re.search(r"\b(Base)?Exception\b", " ".join(map(ast.unparse, call.args))):
             wrong.append(f"{ast.unparse(call)}, line {call.lineno}")
     return wrong
 
@@ -315,9 +302,7 @@ def test_what_is_fine_is_left_alone_by(rule: Rule) -> None:
 def loaded_by(code: str) -> set[str]:
     """The packages that a fresh Python has loaded after this code."""
     program = f"import sys\n{code}\nprint(*sys.modules)"
-    return set(
-        subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
-    )
+    return set(subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split())
 
 
 def test_starting_loads_no_heavy_package() -> None:

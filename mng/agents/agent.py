@@ -125,7 +125,7 @@ class Agent:
             raise MngError(f"{self.name} ended at once: {now.reason}", self.last_words(view))
 
     def wait(self, what: str, timeout: float, *states: str) -> Status:
-        """Until it is in one of the states, without any: takes messages. MngError when it ended or after `timeout` seconds."""
+        """Until it is in one of the states, or takes messages; MngError when it ended or after `timeout` seconds."""
         end = time.monotonic() + timeout
         pause = 0.05
         while True:

@@ -49,9 +49,7 @@ class Codex(AgentType):
 
         config = Path(os.environ.get("CODEX_HOME") or Path.home() / ".codex") / "config.toml"
         try:
-            providers = (
-                tomllib.loads(config.read_text()).get("model_providers", {}).values() if config.is_file() else ()
-            )
+            providers = tomllib.loads(config.read_text()).get("model_providers", {}).values() if config.is_file() else ()
         except ValueError:
             return USUAL_ENV  # codex itself says what is wrong with the file
         named = (name for one in providers for name in (one.get("env_key"), *one.get("env_http_headers", {}).values()))
@@ -121,9 +119,7 @@ class Codex(AgentType):
     def safe(self, view: View) -> bool:
         """Not between the hook before a tool and the dialog that may ask for it."""
         name = fields(view.read(view.plugin("status"))).get("hook_event_name")
-        return (
-            name not in ("PreToolUse", "PermissionRequest") or view.probe.now - view.mtime(view.plugin("status")) > LAG
-        )
+        return name not in ("PreToolUse", "PermissionRequest") or view.probe.now - view.mtime(view.plugin("status")) > LAG
 
     def box(self, screen: str) -> str | None:
         """Below the last bright ›, down to the empty line above the footer; a hint of codex's is dim."""

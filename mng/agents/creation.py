@@ -85,9 +85,7 @@ def free(agent: Agent) -> Probe:
     if probe.files.link(agent.host.claim(agent.name)):
         raise NameTaken(agent.name)
     if any(pane.session == agent.session for pane in probe.panes):
-        raise MngError(
-            f"a tmux session {agent.session} is there already", f"take another name, or: mng connect {agent.name}"
-        )
+        raise MngError(f"a tmux session {agent.session} is there already", f"take another name, or: mng connect {agent.name}")
     return probe
 
 
@@ -102,9 +100,7 @@ def claim(agent: Agent) -> None:
         raise NameTaken(agent.name)
     if done.code:
         raise MngError(f"cannot keep agents in {host.dir}: {done.complaint}")
-    host.runner.put(
-        {f"{agent.folder}/data.json": File(agent.record.dump()), f"{agent.folder}/activity/create": File(b"")}
-    )
+    host.runner.put({f"{agent.folder}/data.json": File(agent.record.dump()), f"{agent.folder}/activity/create": File(b"")})
 
 
 class NameTaken(MngError):

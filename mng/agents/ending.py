@@ -31,9 +31,7 @@ def stop(host: Host, agents: Sequence[Agent], grace: float = GRACE) -> list[str]
     pids = [[pane.pid for pane in probe.panes if belongs(pane, view)] for view in views]
     running = [view for view, found in zip(views, pids, strict=True) if found]
     try:
-        host.runner.put(
-            {f"{v.folder}/stopped": File(v.read(f"{v.folder}/activity/start")) for v in running if v.record.id}
-        )
+        host.runner.put({f"{v.folder}/stopped": File(v.read(f"{v.folder}/activity/start")) for v in running if v.record.id})
     except MngError as error:  # a full disk does not keep an agent running
         output.warn(f"{error.what}: that it was stopped on purpose is not noted")
     words = [f"{v.record.id or 'hand-made'}={','.join(map(str, found))}" for v, found in zip(views, pids, strict=True)]

@@ -36,8 +36,6 @@ def leftovers(host: Host, journals: Path) -> Iterator[Leftover]:
         id_ = (files.link(host.claim(name)) or "").rpartition("/")[2]
         if id_ not in busy and id_ not in agents:
             yield Leftover(f"name {name}", host, cmd("rm", "-f", "--", host.claim(name)))
-    for session in sorted(
-        {pane.session for pane in host.probe().panes if pane.agent and pane.agent not in agents | busy}
-    ):
+    for session in sorted({pane.session for pane in host.probe().panes if pane.agent and pane.agent not in agents | busy}):
         if session.startswith(host.prefix):
             yield Leftover(f"session {session}", host, tmux("kill-session", "-t", f"={session}"))

@@ -151,9 +151,7 @@ def reason_of(error: str) -> str:
     """Whether an error is about the account: auth, limit or ""."""
     if re.search(r"\b40[13]\b|unauthorized|authenticat|api key|ProviderAuthError", error, re.IGNORECASE):
         return "auth"
-    return (
-        "limit" if re.search(r"\b429\b|rate.?limit|quota|usage limit|too many requests", error, re.IGNORECASE) else ""
-    )
+    return "limit" if re.search(r"\b429\b|rate.?limit|quota|usage limit|too many requests", error, re.IGNORECASE) else ""
 
 
 def api(view: View, path: str, body: Any = None) -> Any:

@@ -87,11 +87,7 @@ def host_row(host: Host) -> HostRow:
 
 def row(record: AgentRecord, host: Host, status: Status, probe: Probe) -> AgentRow:
     folder = host.agent_dir(record.id)
-    times = (
-        {name: probe.files.mtime(f"{folder}/activity/{name}") for name in ("start", "user", "agent")}
-        if record.id
-        else {}
-    )
+    times = {name: probe.files.mtime(f"{folder}/activity/{name}") for name in ("start", "user", "agent")} if record.id else {}
     started = times.get("start")
     alive = status.state in ("RUNNING", "WAITING")
     active = max((time for time in (*times.values(), status.since) if time), default=None)

@@ -47,11 +47,7 @@ class Team:
         for host in self.hosts:
             known = {host.session(agent.name) for agent in self.agents if agent.host.id == host.id}
             known |= {host.session(found.name) for found in self.broken if found.host.id == host.id}
-            panes = {
-                p.session: p
-                for p in reversed(self.probe(host).panes)
-                if p.session.startswith(host.prefix) and not p.agent
-            }
+            panes = {p.session: p for p in reversed(self.probe(host).panes) if p.session.startswith(host.prefix) and not p.agent}
             self.agents += [
                 Agent(hand_made(host, p), host)
                 for session, p in sorted(panes.items())
@@ -61,8 +57,7 @@ class Team:
 
     def rows(self) -> list[AgentRow]:
         return [
-            row(agent.record, agent.host, agent.status(self.probe(agent.host)), self.probe(agent.host))
-            for agent in self.agents
+            row(agent.record, agent.host, agent.status(self.probe(agent.host)), self.probe(agent.host)) for agent in self.agents
         ]
 
     def named(self, word: str) -> Agent:
@@ -71,9 +66,7 @@ class Team:
         there = [agent for agent in self.agents if not host or agent.host.name == host.lstrip("@")]
         found = [agent for agent in there if agent.name == name]
         found = found or [
-            a
-            for a in there
-            if len(name) >= 4 and a.record.id.removeprefix("agent-").startswith(name.removeprefix("agent-"))
+            a for a in there if len(name) >= 4 and a.record.id.removeprefix("agent-").startswith(name.removeprefix("agent-"))
         ]
         if len(found) > 1:
             raise UsageError(f"{word} could be {' or '.join(f'{a.name}@{a.host.name}' for a in found)}", "say which")

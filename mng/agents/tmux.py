@@ -9,7 +9,7 @@ Words = list[str]
 
 
 def new_session(session: str, folder: str, env: dict[str, str], line: Cmd, agent: str, windows: dict[str, str]) -> Cmd:
-    """A session with the agent's pane marked as its own, kept on screen if its program fails, and the further windows."""
+    """A session with the agent's pane marked as its own, which stays if its program fails, and the further windows."""
     sets: Words = [word for name, value in env.items() for word in ("-e", f"{name}={value}")]
     return tmux(
         "new-session", "-d", "-s", session, "-n", "agent", "-x", "200", "-y", "50", "-c", folder, sets, line.line,

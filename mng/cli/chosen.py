@@ -107,9 +107,7 @@ def side_by_side(work: Callable[[T], R], items: Sequence[T], at_once: int = AT_O
 def counted(rows: list[Row]) -> Results[Row]:
     """With a last line that counts what became of them."""
     kinds = [str(getattr(row, "result", "done")) for row in rows]
-    return Results(
-        rows, ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds)) if len(rows) > 1 else ""
-    )
+    return Results(rows, ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds)) if len(rows) > 1 else "")
 
 
 def chosen(team: Team, o: TargetOptions, sessions: Iterable[str] = ()) -> Chosen:

@@ -25,9 +25,7 @@ class Contents:
 
     def __init__(self, package: str, entries: Mapping[str, Entry], default: str, later: Iterable[str] = ()) -> None:
         self.package, self.entries, self.default, self.later = package, entries, default, frozenset(later)
-        self.spellings = {
-            tuple(spelling.split()): name for name, entry in entries.items() for spelling in (name, *entry.aliases)
-        }
+        self.spellings = {tuple(spelling.split()): name for name, entry in entries.items() for spelling in (name, *entry.aliases)}
 
     def find(self, words: Sequence[str]) -> tuple[str, int]:
         """The command that the line begins with, and how many words name it; ("", 0) for none."""

@@ -57,9 +57,7 @@ def text(option: Option) -> str:
     if option.kind is list and option.place != "rest":
         notes.append("repeatable")
     if option.fallback not in (None, [], {}, (), False, True, "", 0):
-        notes.append(
-            f"default: {option.fallback:g}" if isinstance(option.fallback, float) else f"default: {option.fallback}"
-        )
+        notes.append(f"default: {option.fallback:g}" if isinstance(option.fallback, float) else f"default: {option.fallback}")
     elif option.fallback is True:
         notes.append("default: yes")
     return option.doc + (f" ({'; '.join(notes)})" if notes else "")

@@ -45,9 +45,7 @@ class AgentOptions(Options):
         place="word",
         help="claude, codex, opencode, demo, a type of the settings, or any program on PATH",
     )
-    agent_cmd: str | None = option(
-        None, "--agent-command", "--command", help="run this shell line as the agent (type generic)"
-    )
+    agent_cmd: str | None = option(None, "--agent-command", "--command", help="run this shell line as the agent (type generic)")
     agent_args: list[str] = option([], place="rest", help="handed to the agent's program, byte for byte")
     name_style: Style = option("english", help="style of a made-up name")
     add_cmd: list[str] = option(
@@ -55,9 +53,7 @@ class AgentOptions(Options):
     )
     label: Pairs = option({}, help="KEY=VALUE to find it by")
     project: str | None = option(None, help="label `project` (default: the repository's folder name)")
-    template: list[str] = option(
-        [], "-t", help="options from [create_templates.NAME]; the later wins, typed ones over all"
-    )
+    template: list[str] = option([], "-t", help="options from [create_templates.NAME]; the later wins, typed ones over all")
 
 
 class HostOptions(Options):
@@ -139,15 +135,11 @@ class ConnectOptions(Options):
     await_agent_stopped: bool = option(False, help="return only when it has ended")
     ready_timeout: Duration = option(10.0, help="how long it may take to be ready")
     attach_command: str | None = option(None, help="shell line to attach with")
-    connect_command: str | None = option(
-        None, help="shell line to run instead of attaching (MNG_AGENT_NAME, MNG_SESSION_NAME)"
-    )
+    connect_command: str | None = option(None, help="shell line to run instead of attaching (MNG_AGENT_NAME, MNG_SESSION_NAME)")
     dry_run: bool = option(False, help="say what would be made, make nothing")
 
 
-class CreateOptions(
-    AgentOptions, HostOptions, SourceOptions, TargetOptions, ProvisionOptions, ConnectOptions, CommonOptions
-):
+class CreateOptions(AgentOptions, HostOptions, SourceOptions, TargetOptions, ProvisionOptions, ConnectOptions, CommonOptions):
     """Create"""
 
 
@@ -177,7 +169,7 @@ def existing(inventory: Inventory, name: str) -> Agent | None:
 
 @contextlib.contextmanager
 def editing(o: CreateOptions) -> Iterator[Callable[[], str]]:
-    """With --edit-message, $EDITOR is open while the agent is being made; what was written comes from the yielded function."""
+    """With --edit-message, $EDITOR is open meanwhile; what was written comes from the yielded function."""
     if not o.edit_message:
         yield lambda: ""
         return
@@ -227,9 +219,7 @@ def carry_on(agent: Agent, o: CreateOptions, *, fresh: bool, message: str = "") 
 def told(agent: Agent, receipt: Receipt) -> None:
     """A first message that did not arrive is an error, but the agent stays."""
     if receipt.outcome == "blocked":
-        raise Blocked(
-            f"{agent.name} is there, but can't take the message: {receipt.evidence}", f"see: mng connect {agent.name}"
-        )
+        raise Blocked(f"{agent.name} is there, but can't take the message: {receipt.evidence}", f"see: mng connect {agent.name}")
     if receipt.outcome != "delivered":
         raise MngError(
             f"{agent.name} is there, but the message is {receipt.outcome}: {receipt.evidence}",
@@ -277,9 +267,7 @@ def source_folder(o: CreateOptions, inventory: Inventory, host: Host) -> str:
         return str(Path(source.record.work.path, o.source_path or ""))
     if colon and place:
         if inventory.host(place).id != host.id:
-            raise NotAvailable(
-                f"--from {o.from_}: work can't be brought from another host", f"use a folder on {host.name}"
-            )
+            raise NotAvailable(f"--from {o.from_}: work can't be brought from another host", f"use a folder on {host.name}")
         return host.expand(path)
     return str(Path(here, Path(o.source_path or o.from_ or ".").expanduser()).absolute())
 
@@ -288,9 +276,7 @@ def placed(o: CreateOptions, host: Host, folder: str, name: str, id_: str) -> Pl
     """The work dir as it will be."""
     branch, base = new_branch(o.new_branch, o.new_branch_prefix, name), o.base_branch or ""
     source = Source.of(host.runner, folder, branch, base)
-    root = (
-        str(Path(folder, host.expand(o.target_path))) if o.target_path else f"{host.dir}/worktrees/{name}-{id_[6:14]}"
-    )
+    root = str(Path(folder, host.expand(o.target_path))) if o.target_path else f"{host.dir}/worktrees/{name}-{id_[6:14]}"
     return Placement.plan(
         source, path=root, claim=f"{host.agent_dir(id_)}/placed", kind=kind_of(o), branch=branch, base=base,
         depth=o.depth, shallow_since=o.shallow_since, ensure_clean=o.ensure_clean, include_unclean=o.include_unclean,

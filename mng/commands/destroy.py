@@ -69,10 +69,7 @@ def destroy(c: Context, o: Destroy) -> Results[Row]:
 def destroyed(host: Host, agents: list[Agent], o: Destroy) -> list[Row]:
     """All stopped in one trip, then each removed; what one can't lose does not keep the others."""
     if o.dry_run:
-        return [
-            Outcome(name=agent.name, host=host.name, result="would be destroyed", detail=kept(agent))
-            for agent in agents
-        ]
+        return [Outcome(name=agent.name, host=host.name, result="would be destroyed", detail=kept(agent)) for agent in agents]
     stop(host, agents, o.graceful_timeout)
 
     def one(agent: Agent) -> Row:
@@ -111,5 +108,6 @@ def forget_broken(team: Team, o: Destroy) -> list[Outcome]:
                 stop(found.host, [Agent(record, found.host)], o.graceful_timeout)
                 found.host.runner.run(forget_folder(found.host, found.id, found.name))
             detail = "its record was unreadable; a worktree that it had stays"
-            rows.append(Outcome(name=found.name, host=found.host.name, result="would be destroyed" if o.dry_run else "destroyed", detail=detail))
+            result = "would be destroyed" if o.dry_run else "destroyed"
+            rows.append(Outcome(name=found.name, host=found.host.name, result=result, detail=detail))
     return rows

@@ -97,9 +97,7 @@ def ran(agent: Agent, o: Exec, alone: bool) -> Ran:
     if done.code == MISSING:
         raise NotFound(f"{agent.name} has no folder {folder}")
     out, err = (b"".join(kept[name]).decode(errors="replace") for name in ("out", "err"))
-    return Ran(
-        agent=agent.name, host=agent.host.name, stdout=out, stderr=err, success=done.code == 0, exit_code=done.code
-    )
+    return Ran(agent=agent.name, host=agent.host.name, stdout=out, stderr=err, success=done.code == 0, exit_code=done.code)
 
 
 def line(agent: Agent, o: Exec, folder: str) -> Cmd:

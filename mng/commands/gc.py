@@ -44,10 +44,7 @@ def gc(c: Context, o: Gc) -> Results[Gone]:
     """
     inventory = Inventory(o.settings)
     result = "would be removed" if o.dry_run else "removed"
-    gone = [
-        Gone(what=done, result="to be finished" if o.dry_run else "done")
-        for done in finish(inventory, dry_run=o.dry_run)
-    ]
+    gone = [Gone(what=done, result="to be finished" if o.dry_run else "done") for done in finish(inventory, dry_run=o.dry_run)]
     for host in inventory.hosts():
         for one in leftovers(host, inventory.settings.host_dir / "journal"):
             if not o.dry_run:

@@ -25,9 +25,7 @@ class LogsOptions(Options):
     exclusive: ClassVar[Exclusive] = (("tail", "head"), ("follow", "head"))
 
     target: str = option(..., place="word", help="agent")
-    file: str | None = option(
-        None, place="word", help="which log; screen and transcript always work (default: list them)"
-    )
+    file: str | None = option(None, place="word", help="which log; screen and transcript always work (default: list them)")
     follow: bool = option(False, help="go on with what is added, until Ctrl-C")
     tail: int | None = option(None, help="only the last lines")
     head: int | None = option(None, help="only the first lines")
@@ -51,7 +49,7 @@ class LogFile(Row):
 def logs(c: Context, o: Logs) -> Results[LogFile] | str | None:
     """Show the logs of an agent
 
-    Without FILE, what there is. `screen` is what its terminal shows, `transcript` its conversation as its program keeps it.
+    Without FILE, what there is. `screen` is what its terminal shows, `transcript` its conversation.
     """
     agent = Team.of(Inventory(o.settings)).with_hand_made().named(o.target)
     if o.file == "screen":

@@ -33,7 +33,8 @@ class Rename(RenameOptions, CommonOptions):
 def rename(c: Context, o: Rename) -> AgentRow:
     """Rename an agent
 
-    Its record, its tmux session and its claim to the name; branch and work dir keep theirs. Safe to run again after an interruption.
+    Its record, its tmux session and its claim to the name; branch and work dir keep theirs.
+    Safe to run again after an interruption.
     """
     new = check_name(o.new)
     team = Team.of(Inventory(o.settings)).with_hand_made()
@@ -51,7 +52,7 @@ def rename(c: Context, o: Rename) -> AgentRow:
 
 
 def half_renamed(team: Team, current: str, new: str) -> Agent | None:
-    """The agent whose earlier rename to `new` was cut short: its record has the new name, the old claim is still there."""
+    """The agent whose rename to `new` was cut short: its record has the new name, the old claim is still there."""
     try:
         agent = team.named(new)
     except MngError:
@@ -77,9 +78,7 @@ def renamed(agent: Agent, new: str) -> None:
         raise MngError(f"a tmux session {host.session(new)} is there already", "take another name")
     agent.record.name = new
     agent.save()
-    stale = [
-        name for name in files.names(f"{host.dir}/names") if name != new and files.link(host.claim(name)) == target
-    ]
+    stale = [name for name in files.names(f"{host.dir}/names") if name != new and files.link(host.claim(name)) == target]
     for name in stale:
         if host.session(name) in panes:
             host.runner.run(tmux.rename_session(host.session(name), agent.session))

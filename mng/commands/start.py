@@ -21,9 +21,7 @@ class StartOptions(Options):
     """Start"""
 
     connect: bool = option(False, help="attach to it afterwards (one agent)")
-    connect_command: str | None = option(
-        None, help="shell line to run instead of attaching (MNG_AGENT_NAME, MNG_SESSION_NAME)"
-    )
+    connect_command: str | None = option(None, help="shell line to run instead of attaching (MNG_AGENT_NAME, MNG_SESSION_NAME)")
     dry_run: bool = option(False, help="say what would be started, start nothing")
 
 

@@ -51,9 +51,7 @@ class Source:
         here, common, prefix, own, _, bare, _, *found = lines
         if bare not in ("true", "false"):
             raise UsageError(f"the path of the repository has a newline in it: {path!r}", "move it")
-        at, taken, local, remote, plain = (
-            line.partition(" ")[0] if line.endswith(" commit") else "" for line in found[:5]
-        )
+        at, taken, local, remote, plain = (line.partition(" ")[0] if line.endswith(" commit") else "" for line in found[:5])
         current = git.headers(status).get("branch.head", "")
         return cls(
             path=here,
@@ -143,15 +141,11 @@ def new_branch(wanted: bool | str, prefix: str, name: str) -> str:
 
 def check_kind(source: Source, path: str, kind: Kind, *, ignored: bool) -> None:
     if kind != "copy" and not source.repo:
-        raise UsageError(
-            f"{source.path} is not in a git repository", "--copy copies the folder, --in-place works in it"
-        )
+        raise UsageError(f"{source.path} is not in a git repository", "--copy copies the folder, --in-place works in it")
     if kind == "copy" and source.repo and not source.top:
         raise UsageError(f"{source.path} is a bare repository: there are no files to copy", "use --worktree or --clone")
     if f"{path}/".startswith(f"{source.path}/") and (kind == "copy" or ignored):
-        raise UsageError(
-            f"{path} is inside of {source.path}, which is to be copied into it", "choose another --target-path"
-        )
+        raise UsageError(f"{path} is inside of {source.path}, which is to be copied into it", "choose another --target-path")
 
 
 def carries(source: Source, kind: Kind, start: str, ensure_clean: bool, wanted: bool | None) -> bool:
@@ -228,6 +222,4 @@ def unplace(runner: Runner, work: Work, saved: Saved | None = None) -> list[str]
 
 
 def notes(err: bytes) -> list[str]:
-    return [
-        line.removeprefix("note: ") for line in err.decode(errors="replace").splitlines() if line.startswith("note: ")
-    ]
+    return [line.removeprefix("note: ") for line in err.decode(errors="replace").splitlines() if line.startswith("note: ")]

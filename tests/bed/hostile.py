@@ -205,9 +205,7 @@ class Claude:
         asked = {"tool_name": "Bash", "tool_input": given, "permission_suggestions": []}
         if not self.bypass and not (yield from self.hooks("PermissionRequest", "Bash", **asked)):
             self.true("dialog")
-            yield from self.ask(
-                "Do you want to proceed?  1. Yes  3. No", "permission prompt", 1.5 if by_itself else None
-            )
+            yield from self.ask("Do you want to proceed?  1. Yes  3. No", "permission prompt", 1.5 if by_itself else None)
             self.now("busy")
         if self.answer == "no":
             return

@@ -48,9 +48,7 @@ class Ask:
     text: str = ""
     result: str | None = None
     tools: dict[str, Json] = field(default_factory=dict)
-    side: list[str] | None = (
-        None  # a request beside the conversation (for a title): the JSON keys it wants, [] for text
-    )
+    side: list[str] | None = None  # a request beside the conversation (for a title): the JSON keys it wants, [] for text
 
     def heard(self, parts: list[str]) -> None:
         said = [part for part in parts if part and not INJECTED.match(part)]
@@ -193,9 +191,7 @@ def write_responses(ask: Ask) -> Iterator[Json]:
     for index, item in enumerate(items):
         at, in_part = {"output_index": index}, {"output_index": index, "content_index": 0, "item_id": item["id"]}
         is_text = item["type"] == "message"
-        events.append(
-            {"type": "response.output_item.added", **at, "item": {**item, **({"content": []} if is_text else {})}}
-        )
+        events.append({"type": "response.output_item.added", **at, "item": {**item, **({"content": []} if is_text else {})}})
         if is_text:
             part = {"type": "output_text", "text": "", "annotations": []}
             events.append({"type": "response.content_part.added", **in_part, "part": part})

@@ -21,9 +21,7 @@ ESCAPES = re.compile(r"\x1b(?:\[[0-9;?<>=]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1
 class Pty:
     """`expect` waits for text, `send` types, `text` is all that was printed, without escape sequences."""
 
-    def __init__(
-        self, words: Sequence[str], env: Mapping[str, str], cwd: Path, size: tuple[int, int] = (40, 140)
-    ) -> None:
+    def __init__(self, words: Sequence[str], env: Mapping[str, str], cwd: Path, size: tuple[int, int] = (40, 140)) -> None:
         self.shown = " ".join(words)
         self.master, slave = os.openpty()
         self.resize(*size)

@@ -96,9 +96,7 @@ def test_powerful_and_composable(world: World, claude: str, model: ModelServer) 
 def test_connect(world: World, claude: str) -> None:
     world.mng("create", "my-agent", "--no-connect", "--await-ready", "--ready-timeout", "60")
     terminal = world.pty("bash", "-c", "mng connect my-agent")
-    world.wait(
-        lambda: world.tmux("list-clients", "-F", "#{session_name}") == f"{world.prefix}my-agent", what="a client"
-    )
+    world.wait(lambda: world.tmux("list-clients", "-F", "#{session_name}") == f"{world.prefix}my-agent", what="a client")
     terminal.send("\x02d")
     terminal.wait()
     assert [agent["state"] for agent in agents(world)] == ["WAITING"]

@@ -1,7 +1,6 @@
 """The other commands, as people use them."""
 
 import json
-import os
 import re
 import signal
 import time
@@ -16,9 +15,7 @@ pytestmark = pytest.mark.live
 SLEEP = ["--agent-cmd", "sleep 99999", "--no-connect"]
 
 
-def create(
-    world: World, *names: str, kind: tuple[str, ...] = ("--agent-cmd", "sleep 99999"), more: tuple[str, ...] = ()
-) -> None:
+def create(world: World, *names: str, kind: tuple[str, ...] = ("--agent-cmd", "sleep 99999"), more: tuple[str, ...] = ()) -> None:
     for name in names:
         world.mng("create", name, *kind, "--no-connect", *more)
 
@@ -464,4 +461,3 @@ def test_log_options_of_every_command(world: World) -> None:
     assert "echo printed" in text and '"environment"' in text
     entries = [json.loads(line) for line in text.splitlines()]
     assert entries[-1]["command"] == "exec" and entries[-1]["exit_code"] == 0
-    os.chmod(log, 0o400)

@@ -201,17 +201,13 @@ def test_secrets_are_nowhere(world: World) -> None:
         "--message",
         "s3cr3t text",
     )
-    failed = create(
-        world, "--env", "TOKEN=s3cr3t", "--user-command", "exit 3", "-vv", "--log-commands", name="y", check=False
-    )
+    failed = create(world, "--env", "TOKEN=s3cr3t", "--user-command", "exit 3", "-vv", "--log-commands", name="y", check=False)
     assert failed.code == 5 and "s3cr3t" not in failed.err
     logs = list((world.home / ".mng" / "logs").iterdir())
     assert logs and not any("s3cr3t" in log.read_text() for log in logs)
     assert "s3cr3t" not in world.run("ps", "-A", "-o", "args=").out
     assert "s3cr3t" not in (world.folder("x") / "data.json").read_text()
-    assert "s3cr3t" not in world.tmux("show-environment", "-g") + world.tmux(
-        "show-environment", "-t", f"={world.prefix}x"
-    )
+    assert "s3cr3t" not in world.tmux("show-environment", "-g") + world.tmux("show-environment", "-t", f"={world.prefix}x")
 
 
 def test_the_users_own_steps(world: World) -> None:
@@ -225,9 +221,7 @@ def test_the_users_own_steps(world: World) -> None:
     assert (folder / "a" / "b").is_dir() and (folder / "a" / "up").read_bytes() == b"\x00data"
     assert stat.S_IMODE((folder / "a" / "up").stat().st_mode) == 0o750
     assert (folder / "README.md").read_text() == "first\n# Sample\nlast\n"
-    assert (folder / "a" / "pwd").read_text().startswith(f"{folder}\n") and (folder / "a" / "pwd").read_text().endswith(
-        "1\n"
-    )
+    assert (folder / "a" / "pwd").read_text().startswith(f"{folder}\n") and (folder / "a" / "pwd").read_text().endswith("1\n")
 
 
 def test_steps_that_can_not_be(world: World) -> None:
@@ -377,9 +371,7 @@ def test_reuse(world: World) -> None:
 
 
 def test_waiting_for_the_end(world: World) -> None:
-    row = world.mng(
-        "create", "x", "--agent-cmd", "sleep 1; exit 0", "--no-connect", "--await-agent-stopped", "--json"
-    ).json
+    row = world.mng("create", "x", "--agent-cmd", "sleep 1; exit 0", "--no-connect", "--await-agent-stopped", "--json").json
     assert row["state"] == "DONE"
 
 
@@ -391,9 +383,7 @@ def test_ready_that_never_comes(world: World) -> None:
 
 
 def test_connect_and_attach_commands(world: World) -> None:
-    ran = world.mng(
-        "create", "x", *SLEEP[:2], "--connect", "--connect-command", "echo $MNG_AGENT_NAME $MNG_SESSION_NAME"
-    )
+    ran = world.mng("create", "x", *SLEEP[:2], "--connect", "--connect-command", "echo $MNG_AGENT_NAME $MNG_SESSION_NAME")
     assert f"x {world.prefix}x\n" in ran.out
     ran = world.mng("create", "y", *SLEEP[:2], "--connect", "--attach-command", "echo attached to $MNG_SESSION_NAME")
     assert f"attached to {world.prefix}y\n" in ran.out

@@ -118,7 +118,8 @@ def test_twenty_different_creates_at_once(world: World) -> None:
 def test_list_during_churn(world: World) -> None:
     """Agents that come and go never make list fail, and never hide the others."""
     create(world, "steady")
-    churn = [world.start("sh", "-c", f"for i in 1 2 3; do mng create c{n} {' '.join(SLEEP[:1])} 'sleep 9999' --no-connect -q && mng destroy -f -q c{n}; done") for n in range(3)]
+    once = "mng create c$0 --agent-cmd 'sleep 9999' --no-connect -q && mng destroy -f -q c$0"
+    churn = [world.start("sh", "-c", f"for i in 1 2 3; do {once} || exit; done", n) for n in range(3)]
     while any(process.poll() is None for process in churn):
         names = [row["name"] for row in world.mng("list", "--json").json]
         assert "steady" in names

@@ -382,9 +382,7 @@ def test_twenty_at_once_of_one_repository(ground: Ground) -> None:
 # --- any tree
 
 NAMES = st.one_of(
-    st.sampled_from(
-        ["a", "b", "c", "-n", "new\nline", "q\"'", "ü", "*", "~", "\\t", " lead", "trail ", "#x", "!y", ":(top)"]
-    ),
+    st.sampled_from(["a", "b", "c", "-n", "new\nline", "q\"'", "ü", "*", "~", "\\t", " lead", "trail ", "#x", "!y", ":(top)"]),
     st.text("ab \t\n'\"\\é-", min_size=1, max_size=4),
 )
 ENTRY = st.one_of(st.binary(max_size=6), st.sampled_from(["link:a", "link:/nowhere", "exec:run"]))

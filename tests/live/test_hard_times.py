@@ -1,4 +1,4 @@
-"""Broken records, full disks, missing programs and odd names: one clear line each, and the other agents still listed."""
+"""Broken records, full disks, missing programs, odd names: one clear line each, and the others still listed."""
 
 import json
 import os
@@ -136,7 +136,9 @@ def test_an_agent_that_exits_at_once(world: World) -> None:
 
 def test_an_agent_that_does_not_exist(world: World) -> None:
     assert "no-such-program" in clear(world.mng("create", "x", "no-such-program", "--no-connect", check=False), 6)
-    assert "no-such-program" in clear(world.mng("create", "x", "--agent-cmd", "no-such-program -x", "--no-connect", check=False), 6)
+    assert "no-such-program" in clear(
+        world.mng("create", "x", "--agent-cmd", "no-such-program -x", "--no-connect", check=False), 6
+    )
     assert states(world) == {}
     assert world.git("branch", "--list", "mng/*") == ""
 
@@ -191,7 +193,9 @@ def test_a_clock_that_jumps(world: World) -> None:
         assert all(row["idle_seconds"] is None or row["idle_seconds"] >= 0 for row in world.mng("list", "--json").json)
 
 
-@pytest.mark.parametrize("name", ["a/b", "a.b", "a:b", "a'b", 'a"b', "$(touch x)", "a b", "-", "é", "a" * 200, ".", "..", "a\nb", "`id`"])
+@pytest.mark.parametrize(
+    "name", ["a/b", "a.b", "a:b", "a'b", 'a"b', "$(touch x)", "a b", "-", "é", "a" * 200, ".", "..", "a\nb", "`id`"]
+)
 def test_names_that_cannot_be(world: World, name: str) -> None:
     world.mng("create", "fine", *SLEEP)
     clear(world.mng("create", "--name", name, *SLEEP, check=False), 2)

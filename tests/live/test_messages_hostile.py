@@ -30,7 +30,7 @@ AGENTS, SENDERS, EACH = 6, 5, 10  # 300 messages
 MISCHIEF = {"swallow": 0.15, "early": 0.3, "dialog": 0.15, "menu": 0.1, "die": 0.02, "slow": 0.3, "deny": 0.3}
 SHAPES: list[Callable[[str], str]] = [
     lambda tag: tag,
-    lambda tag: f"{tag}\nsecond line\n\tthird \"quoted\" $HOME `id` it's",
+    lambda tag: f'{tag}\nsecond line\n\tthird "quoted" $HOME `id` it\'s',
     lambda tag: f"/{tag} --flag; \\",
     lambda tag: f"!{tag} # not a shell",
     lambda tag: f"-{tag} ends in @file",

@@ -25,7 +25,5 @@ def test_every_dependency_is_locked_with_hashes(name: str, extra: list[str]) -> 
 
 def test_both_files_lock_the_same_versions() -> None:
     entries = re.compile(r"^(\S+==\S+)", re.MULTILINE)
-    runtime, dev = (
-        set(entries.findall((ROOT / name).read_text())) for name in ("requirements.lock", "requirements-dev.lock")
-    )
+    runtime, dev = (set(entries.findall((ROOT / name).read_text())) for name in ("requirements.lock", "requirements-dev.lock"))
     assert runtime <= dev

@@ -14,9 +14,7 @@ MNG = f"{sys.executable} -m mng.main"
 
 
 def sh(line: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        ["bash", "-o", "pipefail", "-c", f"cd {ROOT}; {line}"], capture_output=True, text=True, timeout=60
-    )
+    return subprocess.run(["bash", "-o", "pipefail", "-c", f"cd {ROOT}; {line}"], capture_output=True, text=True, timeout=60)
 
 
 def test_the_version_is_the_packages() -> None:
@@ -51,9 +49,7 @@ def test_ends(line: str, code: int, err: str) -> None:
 def test_a_reader_that_goes_away() -> None:
     code = "import os; r, w = os.pipe(); os.close(r); os.dup2(w, 1); from mng.main import main; main()"
     for word in ("--help", "--version"):
-        ended = subprocess.run(
-            [sys.executable, "-c", code, word], cwd=ROOT, stderr=subprocess.PIPE, text=True, timeout=60
-        )
+        ended = subprocess.run([sys.executable, "-c", code, word], cwd=ROOT, stderr=subprocess.PIPE, text=True, timeout=60)
         assert (ended.returncode, ended.stderr) == (141, ""), word
 
 

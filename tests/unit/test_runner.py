@@ -32,7 +32,7 @@ def test_a_signal_is_128_and_its_number() -> None:
 
 def test_a_time_out_ends_the_whole_group(tmp_path: Path) -> None:
     pids = tmp_path / "pids"
-    with pytest.raises(CommandFailed, match="not done after 0.5 s"):
+    with pytest.raises(CommandFailed, match=r"not done after 0\.5 s"):
         local.run(raw(f"sleep 60 & echo $! > {pids}; sleep 60"), timeout=0.5)
     pid = int(pids.read_text())
     end = time.monotonic() + 5

@@ -53,9 +53,7 @@ def test_layers_key_by_key(user: Path, project: Path, local: Path, monkeypatch: 
 
 
 def test_templates_stand_between(user: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    written(
-        user, "[create_templates.fast]\nretry = 1\nconnect = false\n[create_templates.far]\nretry = 2\nin = 'modal'\n"
-    )
+    written(user, "[create_templates.fast]\nretry = 1\nconnect = false\n[create_templates.far]\nretry = 2\nin = 'modal'\n")
     monkeypatch.setenv("MNG_COMMANDS_CREATE_RETRY", "9")
     monkeypatch.setenv("MNG_COMMANDS_CREATE_CONNECT", "true")
     o = create(Context(), template=["fast"])

@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mng.roles.role import provision
 
 from mng.agents.codex import Codex, fields, messages
 from mng.agents.types import Status
 from mng.records import Work
+from mng.roles.role import provision
 from mng.runner import Done
 from tests.unit.agents.seen import NOW, Seen
 

@@ -98,10 +98,7 @@ def test_the_projects_own_tasks(mng: Run, home: Path) -> None:
         "@task(aliases=['dep'])\ndef deploy(c, to='prod'):\n    '''Ship it'''\n    print('to', to)\n"
     )
     assert "run!" not in mng("list").out
-    assert (
-        "deploy  Ship it" in " ".join(mng("--help").out.split(" ")).replace("  " * 10, " ")
-        or "Ship it" in mng("--help").out
-    )
+    assert "deploy  Ship it" in " ".join(mng("--help").out.split(" ")).replace("  " * 10, " ") or "Ship it" in mng("--help").out
     assert mng("new-agent").out.startswith("format=")  # the file is not run for a word that it does not define
     assert mng("deploy --to=test").out == "run!\nto test\n"
     assert mng("dep").out == "run!\nto prod\n"

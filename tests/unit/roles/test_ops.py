@@ -81,7 +81,9 @@ def test_steps_and_recap(host: Host) -> None:
     work = Path(host.home, "work")
     work.mkdir()
     asked = Steps(("d",), (("u/f", b"data", 0o755),), (("a", "line"),), (("a", "first"),), ("pwd > where; echo $X > x",))
-    recap = provision(host, [env(path=f"{host.home}/env", values={"X": "a 'b\nc"}), steps(asked=asked, folder=str(work), within=cmd("true"))])
+    recap = provision(
+        host, [env(path=f"{host.home}/env", values={"X": "a 'b\nc"}), steps(asked=asked, folder=str(work), within=cmd("true"))]
+    )
     assert (work / "d").is_dir() and (work / "u/f").stat().st_mode & 0o777 == 0o755
     assert (work / "a").read_text() == "first\nline\n" and (work / "where").read_text() == f"{work}\n"
     assert str(recap) == "here: ok=0 changed=6 failed=0 skipped=0"

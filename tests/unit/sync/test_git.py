@@ -116,8 +116,5 @@ def test_the_lines_of_the_way_back() -> None:
 def test_unsaved_work_in_words() -> None:
     inner = Unsaved("/w/in", "separate", "", commits=1)
     there = Unsaved("/w", "worktree", "", changes=("a", "b", "c", "d"), commits=2, inner=(inner,))
-    assert (
-        str(there)
-        == "a, b, c and 1 more not committed; 2 commits on no other branch; /w/in: 1 commit on no other branch"
-    )
+    assert str(there) == "a, b, c and 1 more not committed; 2 commits on no other branch; /w/in: 1 commit on no other branch"
     assert not Unsaved("/w", "worktree", "")
