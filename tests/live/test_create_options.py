@@ -398,16 +398,15 @@ def test_a_dry_run_makes_nothing(world: World) -> None:
 
 
 def test_a_missing_program_is_installed_only_when_agreed_to(world: World) -> None:
-    world.tool(
-        "npm",
-        f"#!/bin/sh\necho \"$@\" > {world.root}/npm-was-called\nprintf '#!/bin/sh\\nsleep 9999' > {world.bin}/codex; chmod +x {world.bin}/codex\n",
-    )
+    called, program = world.root / "npm-was-called", world.bin / "codex"
+    lines = ["#!/bin/sh", f'echo "$@" > {called}', f"printf '#!/bin/sh\\nsleep 9999' > {program}", f"chmod +x {program}", ""]
+    world.tool("npm", "\n".join(lines))
     env = world.without("codex", "claude", "opencode")
     env["PATH"] = f"{world.bin}:{env['PATH']}"
     refused = world.mng("create", "x", "codex", "--no-connect", env=env, check=False)
-    assert refused.code == 6 and "npm install" in refused.err and not (world.root / "npm-was-called").exists()
+    assert refused.code == 6 and "npm install" in refused.err and not called.exists()
     world.mng("create", "x", "codex", "--no-connect", "-y", env=env)
-    assert "codex" in (world.root / "npm-was-called").read_text()
+    assert "codex" in called.read_text()
 
 
 def test_the_record(world: World) -> None:
