@@ -52,7 +52,6 @@ class Claude(AgentType):
     program: ClassVar[tuple[str, ...]] = ("claude",)
     install: ClassVar[Cmd | None] = cmd("npm", "install", "-g", "@anthropic-ai/claude-code")
     exit_words: ClassVar[frozenset[str]] = frozenset({"exit", "quit", ":q", ":q!", ":wq", ":wq!"})
-    stash: ClassVar[tuple[str, ...]] = ("C-s",)
     gate: ClassVar[str] = "typing"
     pass_env: ClassVar[tuple[str, ...]] = (
         "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_BASE_URL", "ANTHROPIC_CUSTOM_HEADERS",
@@ -164,9 +163,13 @@ class Claude(AgentType):
         """Between the last two rules; what is dim there is only a hint of Claude's."""
         rows = [visible(row) for row in screen.split("\n")]
         rules = [at for at, row in enumerate(rows) if RULE.match(row)]
-        if len(rules) < 2 or not rows[rules[-2] + 1].startswith("\u276f") or "stashed" in "".join(rows[rules[-1] :]):
+        if len(rules) < 2 or not rows[rules[-2] + 1].startswith("\u276f"):
             return None
         return "\n".join(rows[rules[-2] + 1 : rules[-1]])[1:].replace("\xa0", " ").strip()
+
+    def stash(self, screen: str) -> tuple[str, ...]:
+        """There is room for one."""
+        return () if "stashed" in screen.rpartition("\u2500")[2] else ("C-s",)
 
     def mark(self, view: View) -> list[Any]:
         path = self.transcript(view)
@@ -316,12 +319,14 @@ def plain(text: Any) -> str | None:
 
 
 def visible(row: str) -> str:
-    """A line of the screen without its colours and without what is dim."""
-    shown, dim = "", False
+    """A line of the screen without its colours and what is dim, the first character of that under the cursor."""
+    shown, dim, cursor = "", False, False
     for at, part in enumerate(COLOUR.split(row)):
-        if at % 2 == 0:
-            shown += "" if dim else part
-        else:
-            codes = part.split(";")
-            dim = ("2" in codes and "38" not in codes) or (dim and not {"", "0", "22"} & set(codes))
+        if at % 2:
+            codes = re.sub(r"[34]8;(5;\d+|2;\d+;\d+;\d+)", "", part).split(";")
+            dim = "2" in codes or (dim and not {"", "0", "22"} & set(codes))
+            shown = shown[:-1] if dim and cursor else shown
+            cursor = "7" in codes or (cursor and not {"", "0", "27"} & set(codes))
+        elif not dim:
+            shown += part
     return shown.rstrip()

@@ -158,10 +158,12 @@ class Delivery:
             time.sleep(0.1)
 
     def box(self, view: View) -> str | None:
-        if view.pane is None or not self.sees_box:
-            return None
-        screen = self.agent.host.runner.run(tmux.capture(view.pane.id, colours=True), check=False).out
-        return self.kind.box(screen.decode(errors="replace"))
+        return self.kind.box(self.screen(view)) if self.sees_box else None
+
+    def screen(self, view: View) -> str:
+        assert view.pane
+        line = tmux.capture(view.pane.id, colours=True)
+        return self.agent.host.runner.run(line, check=False).out.decode(errors="replace")
 
     def holds(self, box: str) -> bool:
         """Whether the text in the box is this message; of a long one only a sign is there."""
@@ -175,8 +177,8 @@ class Delivery:
             return False
         if squeeze(box) == squeeze(self.text):
             return True
-        if self.kind.stash and view.pane:
-            self.press(view, *self.kind.stash)
+        if keys := self.kind.stash(self.screen(view)):
+            self.press(view, *keys)
             if self.until(lambda: self.box(view) == "", 1.0):
                 return False
         raise Ended("blocked", f"its input box holds a draft: {box.splitlines()[0][:40]}; nothing was typed")

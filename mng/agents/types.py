@@ -70,7 +70,6 @@ class AgentType:
     exit_words: ClassVar[frozenset[str]] = frozenset()  # messages that would end the program
     by_api: ClassVar[bool] = False  # takes messages by `hand_over`; else they are pasted into its terminal
     enters: ClassVar[int] = 5  # how often Enter may be pressed for one message: an Enter can be lost, a text is not
-    stash: ClassVar[tuple[str, ...]] = ()  # keys that put a person's draft aside until the next message is sent
     gate: ClassVar[str] = ""  # while this file of its plugin folder is there, its hooks let no dialog open
 
     def prepare(self, record: AgentRecord, host: Host) -> AgentRecord:
@@ -104,6 +103,10 @@ class AgentType:
     def box(self, screen: str) -> str | None:
         """The text in the input box, by a screen with its colours; None where that can't be told."""
         return None
+
+    def stash(self, screen: str) -> tuple[str, ...]:
+        """Keys that put a person's draft aside until the next message is sent; () where it would be lost."""
+        return ()
 
     def hand_over(self, view: View, text: str) -> None:
         """Give it the message otherwise than by its terminal (`by_api`)."""

@@ -161,7 +161,7 @@ def test_two_agents_in_one_folder_are_told_apart(world: World, model: ModelServe
 
 
 def test_clear_starts_another_session_which_is_followed(world: World, model: ModelServer, claude: str) -> None:
-    agent = Claude(world, model, "--message", "before")
+    agent = Claude(world, model, "--message", "zebra")
     agent.until("WAITING", "turn-end")
     agent.keys("-l", "/clear")
     agent.keys("Enter")
@@ -172,7 +172,7 @@ def test_clear_starts_another_session_which_is_followed(world: World, model: Mod
     world.mng("start", "web")
     assert agent.message("later", "--wait")["answer"] == "ECHO: later"
     said = json.dumps(model.requests("later")[-1].body["messages"])
-    assert "after" in said and "before" not in said
+    assert "after" in said and "zebra" not in said
 
 
 def test_hooks_and_settings_of_the_user_stay_in_force(world: World, model: ModelServer, claude: str) -> None:
