@@ -1,0 +1,327 @@
+"""Claude Code as its files, hooks and screens tell it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mng.agents.claude import Claude, plain, project, visible, without_session, without_settings
+from mng.agents.types import Status
+from mng.errors import UsageError
+from mng.records import AgentRecord, Work
+from mng.roles.claude import trusted
+from tests.unit.agents.seen import NOW, Seen
+
+CLAUDE = Claude()
+RULE = "\u2500" * 60
+
+
+@pytest.fixture
+def seen(tmp_path: Path) -> Seen:
+    return Seen(tmp_path, "claude")
+
+
+def live(seen: Seen, status: str, ago: float = 20, **facts: Any) -> None:
+    seen.wrote("live", json.dumps({"pid": 7, "status": status, "statusUpdatedAt": (NOW - ago) * 1000, **facts}))
+
+
+def hook(seen: Seen, name: str, ago: float = 10, **facts: Any) -> None:
+    text = json.dumps({"session_id": "s", "transcript_path": "/t.jsonl", "hook_event_name": name, **facts})
+    seen.wrote("status", text, ago)
+    if name in ("PermissionRequest", "SessionStart"):
+        seen.wrote({"PermissionRequest": "permission", "SessionStart": "session"}[name], text, ago)
+
+
+def state(seen: Seen) -> tuple[str, str, str]:
+    now: Status = CLAUDE.status(seen.view())
+    return now.state, now.reason, now.detail
+
+
+# --- states
+
+
+def test_before_its_prompt_it_is_starting(seen: Seen) -> None:
+    assert state(seen) == ("RUNNING", "starting", "")
+    assert not CLAUDE.ready(seen.view())
+
+
+@pytest.mark.parametrize(
+    ("screen", "reason"),
+    [("Do you trust this folder? Yes, I trust this folder", "permission"), ("Detected a custom API key", "auth"),
+     ("Select login method:", "auth"), ("New MCP server found", "permission")],
+)  # fmt: skip
+def test_a_dialog_before_the_prompt_is_read_off_the_screen(seen: Seen, screen: str, reason: str) -> None:
+    seen.runner.answers["capture-pane"] = screen
+    assert state(seen)[:2] == ("WAITING", reason)
+    assert not CLAUDE.ready(seen.view())
+
+
+def test_its_status_file_says_busy_and_idle(seen: Seen) -> None:
+    live(seen, "busy")
+    assert CLAUDE.status(seen.view()) == Status("RUNNING", since=NOW - 20, source="file")
+    live(seen, "idle")
+    assert CLAUDE.status(seen.view()) == Status("WAITING", "turn-end", since=NOW - 20, source="file")
+    live(seen, "shell")
+    assert state(seen) == ("WAITING", "turn-end", "")
+
+
+def test_a_hook_is_ahead_of_the_file_for_a_moment(seen: Seen) -> None:
+    live(seen, "idle", ago=5)
+    hook(seen, "UserPromptSubmit", ago=0.5)
+    assert state(seen)[0] == "RUNNING"
+    live(seen, "busy", ago=5)
+    hook(seen, "PermissionRequest", ago=0.5, tool_name="Write")
+    assert state(seen) == ("WAITING", "permission", "Write")
+
+
+def test_an_event_that_the_file_never_followed_is_old(seen: Seen) -> None:
+    live(seen, "idle", ago=60)
+    hook(seen, "UserPromptSubmit", ago=30)
+    assert state(seen)[0] == "WAITING"
+
+
+def test_events_of_an_earlier_run_do_not_count(seen: Seen) -> None:
+    live(seen, "idle")
+    hook(seen, "StopFailure", ago=200, error="rate_limit")
+    assert state(seen) == ("WAITING", "turn-end", "")
+
+
+def test_a_permission_names_its_tool_even_after_later_events(seen: Seen) -> None:
+    live(seen, "waiting", ago=9, waitingFor="permission prompt")
+    hook(seen, "PermissionRequest", ago=9, tool_name="Bash")
+    hook(seen, "PostToolUse", ago=8, tool_name="Read")
+    assert state(seen) == ("WAITING", "permission", "Bash")
+
+
+def test_an_old_permission_is_not_named(seen: Seen) -> None:
+    hook(seen, "PermissionRequest", ago=50, tool_name="Bash")
+    live(seen, "waiting", ago=9, waitingFor="sandbox request")
+    assert state(seen) == ("WAITING", "permission", "sandbox request")
+
+
+def test_questions_are_questions(seen: Seen) -> None:
+    live(seen, "waiting", ago=9, waitingFor="permission prompt")
+    hook(seen, "PermissionRequest", ago=9, tool_name="AskUserQuestion")
+    assert state(seen)[:2] == ("WAITING", "question")
+    live(seen, "waiting", ago=1, waitingFor="dialog open")
+    assert state(seen) == ("WAITING", "question", "dialog open")
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [("authentication_failed", "auth"), ("rate_limit", "limit"), ("billing_error", "limit"), ("server_error", "turn-end")],
+)
+def test_a_failed_turn_says_what_a_person_must_do(seen: Seen, error: str, reason: str) -> None:
+    live(seen, "idle")
+    hook(seen, "StopFailure", error=error, last_assistant_message="API Error")
+    assert state(seen) == ("WAITING", reason, "API Error")
+    assert CLAUDE.ready(seen.view())
+
+
+@pytest.mark.parametrize("text", ['{"status": "id', "[]", "{}", "\x00"])
+def test_half_a_status_file_is_no_state(seen: Seen, text: str) -> None:
+    seen.wrote("live", text)
+    assert state(seen)[0] == "UNKNOWN"
+
+
+# --- when an Enter is safe
+
+
+def test_no_enter_between_a_tools_hook_and_its_dialog(seen: Seen) -> None:
+    live(seen, "busy")
+    assert CLAUDE.safe(seen.view())
+    hook(seen, "PreToolUse", ago=0.3, tool_name="Bash")
+    assert not CLAUDE.safe(seen.view())
+    hook(seen, "PreToolUse", ago=5, tool_name="Bash")
+    assert CLAUDE.safe(seen.view()), "a tool that runs for long asks no more"
+
+
+def test_no_enter_right_after_a_turn(seen: Seen) -> None:
+    live(seen, "idle", ago=0.2)
+    assert not CLAUDE.safe(seen.view())
+    live(seen, "idle", ago=1)
+    assert CLAUDE.safe(seen.view())
+
+
+# --- the input box
+
+
+@pytest.mark.parametrize(
+    ("box", "text"),
+    [
+        ("\u276f\xa0", ""), ("\u276f hello", "hello"), ("\u276f one\n  two", "one\n  two"),
+        ("\x1b[39m\u276f \x1b[7m \x1b[0m", ""),
+        ("\u276f \x1b[7mT\x1b[0;2mry \"fix it\"\x1b[0m", ""),
+        ("\x1b[38;5;246m\u276f \x1b[7m\x1b[39mP\x1b[0;2m\x1b[39m\x1b[49mress up to edit\x1b[0m", ""),
+        ("\u276f \x1b[38;2;1;2;3mhello\x1b[0m", "hello"),
+    ],
+)  # fmt: skip
+def test_the_box_is_between_the_last_rules(box: str, text: str) -> None:
+    screen = f"\u276f earlier\n{RULE}\nsaid\n\x1b[38;5;244m{RULE}\x1b[0m\n{box}\n{RULE}\n  ? for shortcuts"
+    assert CLAUDE.box(screen) == text
+
+
+@pytest.mark.parametrize("screen", ["", RULE, f"{RULE}\n Bash command\n{RULE}", f"x\n{RULE}\n\u276f hi"])
+def test_a_screen_without_a_box(screen: str) -> None:
+    assert CLAUDE.box(screen) is None
+
+
+def test_a_second_draft_is_not_put_aside() -> None:
+    assert CLAUDE.stash(f"{RULE}\n\u276f hi\n{RULE}\n ? for shortcuts") == ("C-s",)
+    assert CLAUDE.stash(f"{RULE}\n\u276f hi\n{RULE}\n \u203a stashed") == ()
+
+
+def test_what_is_dim_is_not_there() -> None:
+    assert visible("a\x1b[2mb\x1b[22mc \x1b[1mbold\x1b[0m") == "ac bold"
+
+
+# --- what is typed, and what counts as taken
+
+
+@pytest.mark.parametrize(
+    ("text", "typed"),
+    [
+        ("plain", "plain"), ("/help", " /help"), ("!ls", " !ls"), ("#x", "#x"), ("a @file", "a @file "), ("@f", "@f "),
+        ("a@b.c", "a@b.c"), ("end\\", "end\\ "), ("end \n\n", "end"), ("two\nlines", "two\nlines"), ("-x", "-x"),
+    ],
+)  # fmt: skip
+def test_nothing_is_a_command(text: str, typed: str) -> None:
+    assert CLAUDE.clean(text) == typed
+
+
+def transcript(*lines: dict[str, Any]) -> str:
+    return "".join(json.dumps(line) + "\n" for line in lines)
+
+
+def user(text: Any, source: str = "typed", kind: str = "human") -> dict[str, Any]:
+    return {"type": "user", "message": {"content": text}, "origin": {"kind": kind}, "promptSource": source}
+
+
+@pytest.mark.parametrize(
+    ("line", "taken"),
+    [
+        (user("hi"), True),
+        (user("hi \n"), True),
+        (user([{"type": "text", "text": "hi"}]), True),
+        ({"type": "queue-operation", "operation": "enqueue", "content": "hi"}, True),
+        (user("hi", "queued"), False),  # went into the queue earlier, for another message perhaps
+        ({"type": "queue-operation", "operation": "remove", "content": "hi"}, False),
+        ({"type": "attachment", "attachment": {"type": "queued_command", "prompt": "hi"}}, False),
+        ({"type": "user", "message": {"content": [{"type": "tool_result", "content": "hi"}]}}, False),
+        ({"type": "assistant", "message": {"content": [{"type": "text", "text": "hi"}]}}, False),
+        (user("hi there"), False),
+    ],
+)
+def test_only_a_new_entry_with_the_same_text_is_evidence(seen: Seen, line: dict[str, Any], taken: bool) -> None:
+    hook(seen, "SessionStart")
+    seen.answers(tail=transcript(line))
+    assert bool(CLAUDE.received(seen.view(), "hi", ["/t.jsonl", 0])) is taken
+
+
+def test_the_record_is_read_from_the_mark_and_whole_in_a_new_session(seen: Seen) -> None:
+    hook(seen, "SessionStart")
+    seen.answers(wc="120 /t.jsonl")
+    assert CLAUDE.mark(seen.view()) == ["/t.jsonl", 120]
+    CLAUDE.received(seen.view(), "hi", ["/t.jsonl", 120])
+    assert seen.runner.ran[-1] == "tail -c +121 /t.jsonl"
+    CLAUDE.received(seen.view(), "hi", ["/old.jsonl", 120])
+    assert seen.runner.ran[-2:] == ["tail -c +121 /old.jsonl", "tail -c +1 /t.jsonl"]
+
+
+def test_half_a_line_is_not_read(seen: Seen) -> None:
+    hook(seen, "SessionStart")
+    seen.answers(tail=transcript(user("other")) + json.dumps(user("hi"))[:-9])
+    assert CLAUDE.received(seen.view(), "hi", ["/t.jsonl", 0]) == ""
+
+
+def test_the_answer_is_what_follows_the_last_turn_with_the_text(seen: Seen) -> None:
+    def says(text: str) -> dict[str, Any]:
+        return {"type": "assistant", "message": {"content": [{"type": "text", "text": text}, {"type": "tool_use"}]}}
+
+    hook(seen, "SessionStart")
+    seen.answers(tail=transcript(user("hi"), says("old"), user("x"), says("y"), user("hi"), says("a"), says("b")))
+    assert CLAUDE.answer(seen.view(), "hi") == "a\n\nb"
+    assert CLAUDE.answer(seen.view(), "never") is None
+
+
+def test_messages_are_compared_as_claude_keeps_them() -> None:
+    assert plain("e\u0301\tx \n") == "\u00e9    x"
+
+
+# --- how it is started
+
+
+def record(*args: str, **plugin: str) -> AgentRecord:
+    work = Work(kind="worktree", path="/w/a", repo="/src/.git")
+    return AgentRecord(id="agent-1", name="a", type="claude", kind="claude", args=list(args), work=work, plugin=plugin)
+
+
+def test_a_session_is_chosen_once_unless_the_user_does(seen: Seen) -> None:
+    assert len(CLAUDE.prepare(record(), seen.host).plugin["session_id"]) == 36
+    for words in (["--resume", "x"], ["-c"], ["--session-id=x"]):
+        assert CLAUDE.prepare(record(*words), seen.host).plugin == {}
+
+
+def test_the_first_start_and_the_next(seen: Seen) -> None:
+    first = CLAUDE.launch(record("--model", "opus", session_id="S"), seen.host, resume=False).line
+    assert "--session-id S" in first and first.endswith("--model opus") and 'exec "$@"' in first
+    seen.host.runner.files[f"{seen.host.agent_dir('agent-1')}/plugin/claude/session"] = (  # type: ignore[attr-defined]
+        b'{"session_id":"T","transcript_path":"/t.jsonl","source":"clear"}'
+    )
+    assert "--resume T" in CLAUDE.launch(record(session_id="S"), seen.host, resume=True).line
+    seen.runner.answers["test -s"] = seen_nothing()
+    again = CLAUDE.launch(record("-r", "x", "--model", "opus", session_id="S"), seen.host, resume=True).line
+    assert "--session-id T" in again and "-r x" not in again and again.endswith("--model opus")
+
+
+def seen_nothing() -> Any:
+    from mng.runner import Done
+
+    return Done(1)
+
+
+def test_words_that_choose_a_session_are_taken_out() -> None:
+    assert without_session(["--resume", "x", "--model", "m", "-c", "--", "-c"]) == ["--model", "m", "--", "-c"]
+    assert without_session(["-r", "--model", "m", "--session-id=x"]) == ["--model", "m"]
+
+
+def test_settings_that_were_typed_are_part_of_ours(seen: Seen) -> None:
+    own = json.dumps({"model": "m", "hooks": {"Stop": [{"hooks": ["theirs"]}]}})
+    line = CLAUDE.launch(record("--settings", own, session_id="S"), seen.host, resume=False).line
+    assert line.count("--settings") == 1
+    said = json.loads(line.split("--settings '")[1].rpartition("'")[0].replace("'\"'\"'", "'"))
+    assert said["model"] == "m" and said["hooks"]["Stop"][0] == {"hooks": ["theirs"]} and len(said["hooks"]["Stop"]) == 2
+    assert without_settings(["a", "--settings=f", "--", "--settings"], lambda path: {path: b'{"x": 1}'}) == (
+        ["a", "--", "--settings"], {"x": 1},
+    )  # fmt: skip
+    with pytest.raises(UsageError, match="neither JSON nor a file"):
+        without_settings(["--settings", "gone"], lambda path: {})
+
+
+def test_the_bypass_that_was_typed_is_not_asked_about_again(seen: Seen) -> None:
+    line = CLAUDE.launch(record("--dangerously-skip-permissions", session_id="S"), seen.host, resume=False).line
+    assert "skipDangerousModePermissionPrompt" in line
+    assert "skipDangerous" not in CLAUDE.launch(record(session_id="S"), seen.host, resume=False).line
+
+
+# --- trust
+
+
+@pytest.mark.parametrize(
+    ("folder", "known"), [("/src", True), ("/src/deep/er", True), ("/srcs", False), ("/", False), ("/no", False)]
+)
+def test_trust_is_inherited(folder: str, known: bool) -> None:
+    account = {"projects": {"/src": {"hasTrustDialogAccepted": True}, "/no": {"hasTrustDialogAccepted": False}}}
+    assert trusted(json.dumps(account).encode(), folder) is known
+
+
+@pytest.mark.parametrize("account", [None, b"", b"{", b"[]"])
+def test_no_account_trusts_nothing(account: bytes | None) -> None:
+    assert trusted(account, "/src") is False
+
+
+def test_trust_is_asked_of_the_main_repository() -> None:
+    assert project(record()) == "/src"
+    copy = Work(kind="copy", path="/w/a/sub", root="/w/a", repo="/src/.git")
+    assert project(record().model_copy(update={"work": copy})) == "/w/a"
