@@ -139,12 +139,20 @@ def table(rows: Sequence[Row]) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    console = Console(file=sys.stdout, highlight=False)
+    texts = [[Text(text) for text in line] for line in cells]
+    for line in texts:
+        for text in line[1:-1]:
+            text.truncate(max(console.width // 3, 12), overflow="ellipsis")
     grid = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for number, header in enumerate(headers):
-        grid.add_column(header, no_wrap=True, min_width=min(len(header), 12) if number else None)
-    for line in cells:
-        grid.add_row(*(Text(text) for text in line))
-    Console(file=sys.stdout, highlight=False).print(grid)
+    for column in zip(map(Text, headers), *texts, strict=True):
+        grid.add_column(column[0], no_wrap=True, width=max(text.cell_len for text in column))
+    before = sum((column.width or 0) + 2 for column in grid.columns[:-1])
+    for line in texts:
+        line[-1].truncate(max(console.width - before, 1), overflow="ellipsis")
+        grid.add_row(*line)
+    grid.width = before + (grid.columns[-1].width or 0)  # its natural one: rich makes it fit by dropping first columns
+    console.print(grid, crop=True)
 
 
 def aligned(lines: Sequence[Sequence[str]]) -> str:
@@ -221,7 +229,7 @@ def document(title: str, text: str, sections: Sections) -> None:
     from rich.text import Text
 
     console = Console(file=sys.stdout, highlight=False)
-    console.print(Text(title, "bold"), Text(f"\n{text}" if text else ""), sep="\n")
+    console.print(Text(title, "bold"), *([Text(f"\n{text}")] if text else []), sep="\n")
     for heading, rows in sections:
         grid = Table.grid(padding=(0, 2))
         grid.add_column(max_width=max(console.width * 2 // 5, 16))

@@ -72,15 +72,15 @@ def command(on: Play, line: Cmd, creates: str = "", timeout: float = 600.0) -> b
     return on.op(line.shown, there, lambda: on.host.runner.run(line, timeout=timeout))
 
 
-def program(on: Play, name: str, install: Cmd | None) -> bool:
+def program(on: Play, name: str, install: Cmd | None, hint: str = "") -> bool:
     """A program on the PATH; installed only with -y or a yes on the terminal, else NotAvailable says what to run."""
     there = on.host.runner.run(cmd("command", "-v", name), check=False).code == 0
 
     def mend() -> None:
         if install is None:
-            raise NotAvailable(f"{name} is not on the PATH of {on.host.name}", "install it, or name another program")
-        if not on.yes and not output.confirm(f"{name} is not on {on.host.name}. Install it with `{install}`?"):
-            raise NotAvailable(f"{name} is not installed on {on.host.name}", f"run: {install}   (or give -y)")
+            raise NotAvailable(f"{name} is not on the PATH of host {on.host.name}", hint or "install it first")
+        if not on.yes and not output.confirm(f"{name} is not on host {on.host.name}. Install it with `{install}`?"):
+            raise NotAvailable(f"{name} is not installed on host {on.host.name}", f"run: {install}   (or give -y)")
         output.progress(f"installing {name}: {install}")
         on.host.runner.run(install, timeout=900)
 

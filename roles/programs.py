@@ -8,6 +8,6 @@ from mng.shell import Cmd
 
 
 @role()
-def program(on: Play, name: str, install: Cmd | None = None) -> None:
-    """The program on PATH; installed only when that is agreed to."""
-    ops.program(on, name, install)
+def program(on: Play, name: str, install: Cmd | None = None, hint: str = "") -> None:
+    """The program on PATH; installed only when that is agreed to, `hint` for one that mng can't install."""
+    ops.program(on, name, install, hint)

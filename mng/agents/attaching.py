@@ -6,21 +6,24 @@ import os
 
 from mng.agents import tmux
 from mng.agents.agent import Agent
-from mng.errors import MngError, NotFound
+from mng.errors import CommandFailed, MngError, NotFound
 from mng.shell import Cmd, cmd, raw
 
 
-def go_to(agent: Agent, attach_command: str | None = None, connect_command: str | None = None) -> int:
-    """The exit code of what was attached with; the terminal is given to it until it ends."""
+def go_to(agent: Agent, attach_command: str | None = None, connect_command: str | None = None) -> None:
+    """The terminal is given to what attaches until it ends; CommandFailed if that ends badly."""
     env = {"MNG_AGENT_NAME": agent.name, "MNG_SESSION_NAME": agent.session}
     if connect_command:
-        return agent.host.runner.attach(raw(connect_command).env(**env))
-    if attach_command:
-        return agent.host.runner.attach(agent.within(raw(attach_command).env(**env)))
-    done = agent.host.runner.run(tmux.has_session(agent.session), check=False)
-    if done.code:
-        raise NotFound(f"{agent.name} has no tmux session", f"start it: mng start {agent.name}")
-    return agent.host.runner.attach(client_line(agent.session))
+        line = raw(connect_command).env(**env)
+    elif attach_command:
+        line = agent.within(raw(attach_command).env(**env))
+    else:
+        if agent.host.runner.run(tmux.has_session(agent.session), check=False).code:
+            raise NotFound(f"{agent.name} has no tmux session", f"start it: mng start {agent.name}")
+        line = client_line(agent.session)
+    if code := agent.host.runner.attach(line):
+        what = connect_command or attach_command or "tmux"
+        raise CommandFailed(f"connecting to {agent.name}: {what} ended with exit code {code}", code=code)
 
 
 def client_line(session: str) -> Cmd:

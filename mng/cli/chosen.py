@@ -118,7 +118,8 @@ def chosen(team: Team, o: TargetOptions, sessions: Iterable[str] = ()) -> Chosen
     if not (words or o.all_ or o.include or from_stdin or o.host):
         raise UsageError("which agents?", "name them, or give --all")
     everyone = o.all_ or not (words or from_stdin)
-    agents, failures = (team.agents, {}) if everyone else named(team, words)
+    agents, failures = named(team, words)
+    agents = team.agents if everyone else agents
     if o.include or o.exclude:
         kept = {id(agent) for agent in team.filtered(o.include, o.exclude)}
         agents = [agent for agent in agents if id(agent) in kept]

@@ -157,7 +157,8 @@ class Options(BaseModel):
             return f"{cls.__name__} has no option {name!r}", did_you_mean(name, cls.model_fields)
         if first["type"] == "missing":
             return f"{cls.spelled(name)} is missing", ""
-        shown = "the value" if is_secret(cls, name) else repr(first["input"])
+        given = first["input"] if isinstance(first["input"], list) else [first["input"]]
+        shown = "the value" if is_secret(cls, name) else " ".join(map(repr, given))
         choices = Option(name, cls.model_fields[name]).choices
         label = source.get(name, cls.spelled(name))
         if choices and first["type"] == "literal_error":
@@ -365,7 +366,8 @@ def listed(text: str) -> Any:
 def template_layer(model: type[Options], settings: Settings, name: str) -> Layer:
     """`[create_templates.NAME]`"""
     if name not in settings.create_templates:
-        raise UsageError(f"no template {name!r}", did_you_mean(name, settings.create_templates))
+        hint = did_you_mean(name, settings.create_templates) or "the settings have no [create_templates.NAME]"
+        raise UsageError(f"no template {name!r}", hint)
     values = settings.create_templates[name]
     return by_field(model, values, lambda key: settings.where("create_templates", name, key), f"template {name}")
 

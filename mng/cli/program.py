@@ -130,12 +130,16 @@ class Mng(Program):
             raise UsageError(f"which {word} command?", "there are: " + ", ".join(below))
         if word in self.contents.later:
             raise UsageError(f"{word}: not in this version of mng", create)
-        if len(words) == 1 or words[1].startswith("-"):
-            from difflib import get_close_matches
+        from mng.agents.types import BUILT_IN
 
-            names = [" ".join(spelling) for spelling in self.contents.spellings] + theirs
-            if close := get_close_matches(word, [name for name in names if len(name) > 2], n=1, cutoff=0.8):
-                raise UsageError(f"no command {word!r}", f"did you mean {close[0]}? ({create})")
+        if words[1:2] and words[1] in BUILT_IN:
+            return  # NAME TYPE
+        from difflib import get_close_matches
+
+        names = [" ".join(spelling) for spelling in self.contents.spellings] + theirs
+        close = [name for name in names if len(name) > 2 and sorted(name) == sorted(word)]  # lsit, exce
+        if close := close or get_close_matches(word, [name for name in names if len(name) > 2], n=1, cutoff=0.8):
+            raise UsageError(f"no command {word!r}", f"did you mean {close[0]}? ({create})")
 
     def print_help(self) -> None:
         from mng.cli import help

@@ -21,7 +21,8 @@ def from_file(path: str) -> str:
     try:
         data = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
     except (OSError, AttributeError) as error:
-        raise UsageError(f"cannot read the message from {path}: {error}") from None
+        why = getattr(error, "strerror", None) or "it is closed"
+        raise UsageError(f"cannot read the message from {path}: {why}") from None
     return decoded(data, path)
 
 

@@ -11,7 +11,6 @@ from invoke.context import Context
 from mng import output
 from mng.agents.row import AgentRow, broken_row
 from mng.agents.team import Team, matching
-from mng.cli.chosen import lines
 from mng.cli.command import command
 from mng.cli.options import CommonOptions, Duration, Exclusive, Options, Pairs, option
 from mng.inventory.inventory import Inventory
@@ -67,16 +66,24 @@ def list_(c: Context, o: List) -> Results[Any] | None:
 def rows(o: List) -> Results[Any]:
     team = Team.of(Inventory(o.settings), (o.host,) if o.host else ()).with_hand_made()
     found = [*team.rows(), *(broken_row(broken) for broken in team.broken)]
-    wanted = set(lines()) if o.stdin else None
+    wanted = typed_names() if o.stdin else None
     found = [row for row in found if passes(row, o) and (wanted is None or row.name in wanted or row.id in wanted)]
     found = matching(found, o.include, o.exclude)
     if o.sort:
         check(AgentRow, o.sort)
         found.sort(key=order(o.sort), reverse=o.sort_order == "desc")
+        found.sort(key=lambda row: value_at(row, o.sort or "") in (None, ""))  # stable: what has no value comes last
     elif o.sort_order == "desc":
         found.reverse()
     found = found[: o.limit] if o.limit is not None else found
-    return Results(found) if o.fields is None else Results([cut(row, o.fields) for row in found])
+    none = "no agent matches" if team.agents or team.broken else "no agents yet; mng create makes one"
+    return Results(found if o.fields is None else [cut(row, o.fields) for row in found], "" if found else none)
+
+
+def typed_names() -> set[str]:
+    from mng.cli.chosen import lines
+
+    return set(lines())
 
 
 def passes(row: AgentRow, o: List) -> bool:
@@ -95,7 +102,7 @@ def passes(row: AgentRow, o: List) -> bool:
 
 
 def order(field: str) -> Callable[[AgentRow], tuple[bool, Any]]:
-    """Missing values come last; numbers and times by value, all else as text."""
+    """Numbers and times by value, all else as text."""
 
     def key(row: AgentRow) -> tuple[bool, Any]:
         value = value_at(row, field)

@@ -45,12 +45,18 @@ class Message(TargetOptions, MessageOptions, CommonOptions):
 class Sent(Outcome):
     """What became of a message: delivered, blocked, dead or unknown, and the evidence."""
 
-    columns: ClassVar[dict[str, str]] = {"NAME": "name", "RESULT": "result", "EVIDENCE": "detail", "ANSWER": "answer"}
+    columns: ClassVar[dict[str, str]] = {"NAME": "name", "RESULT": "result", "EVIDENCE": "detail"}
 
     answer: str = ""
 
     def human(self) -> str:
         return self.answer if self.answer else super().human()
+
+
+class Answered(Sent):
+    """With --wait."""
+
+    columns: ClassVar[dict[str, str]] = {**Sent.columns, "ANSWER": "answer"}
 
 
 @command
@@ -99,7 +105,7 @@ def sent(agent: Agent, text: str, o: Message) -> Sent:
         agent.start(resume=True)
     receipt = deliver(agent, text, key=o.id_ or "", timeout=o.ready_timeout)
     said = answer(agent, text, timeout=o.wait_timeout) if o.wait and receipt.outcome == "delivered" else ""
-    return Sent(
+    return (Answered if o.wait else Sent)(
         name=agent.name, host=agent.host.name, result=receipt.outcome, detail=receipt.evidence, answer=said,
         exit_code=CODES[receipt.outcome],
     )  # fmt: skip
