@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fnmatch import fnmatch
+from typing import TYPE_CHECKING, NamedTuple
 
 from mng.errors import MngError, NotAvailable, NotFound
 from mng.host import Host
 from mng.inventory.local import Local
-from mng.inventory.provider import Provider
 from mng.names import near
 from mng.records import AgentRecord
 from mng.runner import Tree
 from mng.settings import Settings
 
+if TYPE_CHECKING:
+    from mng.inventory.provider import Provider
 
-@dataclass(frozen=True)
-class Found:
+
+class Found(NamedTuple):
     """An agent's folder on a host: its record, or why that can't be read (`name` is then taken from the name claim)."""
 
     host: Host

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
+import zlib
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from mng.errors import NotAvailable, UsageError
 from mng.host import Host
-from mng.inventory.provider import HostSpec, Snapshot
 from mng.runner import LocalRunner
+
+if TYPE_CHECKING:
+    from mng.inventory.provider import HostSpec, Snapshot
 
 
 class Local:
@@ -65,4 +67,5 @@ def machine_id(host_dir: str) -> str:
     """The same for every mng of this user and folder, without anything written down."""
     machine = Path("/etc/machine-id")
     seed = machine.read_text() if machine.exists() else os.uname().nodename
-    return "host-" + hashlib.sha256(f"{seed}\0{os.getuid()}\0{host_dir}".encode()).hexdigest()[:32]
+    words = f"{seed}\0{os.getuid()}\0{host_dir}"
+    return "host-" + "".join(f"{zlib.crc32(f'{part} {words}'.encode()):08x}" for part in range(4))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from mng.host import Host
 
@@ -19,8 +19,7 @@ class HostSpec:
     snapshot: str = ""
 
 
-@dataclass(frozen=True)
-class Target:
+class Target(NamedTuple):
     """The address that a provider hands out; empty for this machine."""
 
     address: str = ""
@@ -29,8 +28,7 @@ class Target:
     key: str = ""
 
 
-@dataclass(frozen=True)
-class Snapshot:
+class Snapshot(NamedTuple):
     """The kept state of a host."""
 
     id: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from mng.errors import CommandFailed
 from mng.runner import Runner, Tree
@@ -31,8 +32,7 @@ class Pane:
     title: str
 
 
-@dataclass(frozen=True)
-class Probe:
+class Probe(NamedTuple):
     """What was true of a host at one moment."""
 
     panes: list[Pane]

@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from types import ModuleType
 from typing import Any, NoReturn
 
 VERSION = "0.1.0"
+
+
+def script() -> NoReturn:
+    """What `mng` runs: main(), then the end at once. To take all modules apart first takes a fifth as long again."""
+    code: object = 0
+    try:
+        main()
+    except SystemExit as end:
+        code = end.code
+    for stream in (sys.stdout, sys.stderr):
+        if stream:
+            stream.flush()
+    os._exit(code if isinstance(code, int) else 0)
 
 
 def main() -> None:

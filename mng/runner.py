@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, NamedTuple, Protocol
 
 from mng import output
 from mng.errors import CommandFailed, MngError
@@ -22,8 +22,7 @@ Live = Callable[[str, bytes], None]  # "out" or "err", and what just arrived
 QUIET = 0.1  # seconds without output after the shell has ended, until its background jobs are left alone
 
 
-@dataclass(frozen=True)
-class Done:
+class Done(NamedTuple):
     """How a command ended: its exit code (128 + N for signal N) and what it printed."""
 
     code: int
@@ -41,8 +40,7 @@ class Done:
         return lines[-1] if lines else f"exit code {self.code}"
 
 
-@dataclass(frozen=True)
-class File:
+class File(NamedTuple):
     """The content of a file to put on a host."""
 
     data: bytes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from mng import output
 from mng.errors import MngError
@@ -13,8 +13,7 @@ from mng.host import Host
 Status = Literal["ok", "changed", "failed", "skipped"]
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(NamedTuple):
     """What one op found or did."""
 
     role: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from mng import output
 from mng.roles import ops
@@ -10,8 +10,7 @@ from mng.roles.role import Play, role
 from mng.shell import Cmd, cmd, raw
 
 
-@dataclass(frozen=True)
-class Steps:
+class Steps(NamedTuple):
     """Paths are relative to the agent's work dir; contents are read before anything is made."""
 
     directories: tuple[str, ...] = ()

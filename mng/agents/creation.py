@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from mng import output
 from mng.agents.agent import Agent
@@ -24,15 +24,14 @@ from mng.shell import cmd
 from mng.sync.source import Placement
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(NamedTuple):
     """An agent as it will be; nothing of it is made yet."""
 
     record: AgentRecord
     host: Host
     placement: Placement
     env: dict[str, str]
-    steps: Steps = field(default_factory=Steps)
+    steps: Steps = Steps()
     roles: Sequence[Role] = ()
     yes: bool = False  # programs may be installed without asking
 

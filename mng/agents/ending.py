@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import signal
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from mng import output
 from mng.agents import tmux
@@ -52,8 +52,7 @@ def belongs(pane: Pane, view: View) -> bool:
     return mine or pane.session == view.host.session(view.record.name)
 
 
-@dataclass(frozen=True)
-class Removed:
+class Removed(NamedTuple):
     """A removed agent, and where its unsaved work is now."""
 
     name: str

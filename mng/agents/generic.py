@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from mng.agents import tmux
-from mng.agents.types import AgentType, View, launch_words
+from mng.agents.types import BUILT_IN, AgentType, View, launch_words
 from mng.host import Host
 from mng.records import AgentRecord
-from mng.roles.programs import program
-from mng.roles.role import Role
+from mng.settings import did_you_mean
 from mng.shell import Cmd, cmd, joined, raw
+
+if TYPE_CHECKING:
+    from mng.roles.role import Role
 
 
 class Generic(AgentType):
@@ -26,8 +28,11 @@ class Generic(AgentType):
         return cmd("sh", "-c", line)  # a shell of its own: `exit` in the line must not end the script around it
 
     def roles(self, record: AgentRecord, host: Host) -> list[Role]:
+        from mng.roles.programs import program
+
         first = record.program[0] if record.program else first_word(record.command)
-        return [program(name=first)] if first else []
+        hint = did_you_mean(first, [name for name in BUILT_IN if name != self.name]) if record.program else ""
+        return [program(name=first, hint=hint)] if first else []
 
     def mark(self, view: View) -> Any:
         return self.screen(view)

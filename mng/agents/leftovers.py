@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from mng.agents.journal import under_way
 from mng.host import Host, tmux
 from mng.shell import Cmd, cmd
 
 
-@dataclass(frozen=True)
-class Leftover:
+class Leftover(NamedTuple):
     """One thing that nothing refers to, and the line that removes it."""
 
     what: str

@@ -5,20 +5,21 @@ from __future__ import annotations
 import importlib
 import shlex
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from mng.errors import UsageError
 from mng.host import Host, Pane, Probe
 from mng.records import AgentRecord
-from mng.roles.role import Role
 from mng.settings import Settings, did_you_mean
 from mng.shell import Cmd, cmd
+
+if TYPE_CHECKING:
+    from mng.roles.role import Role
 
 State = Literal["CREATING", "RUNNING", "WAITING", "STOPPED", "REPLACED", "DONE", "FAILED", "UNKNOWN"]
 
 
-@dataclass(frozen=True)
-class Status:
+class Status(NamedTuple):
     """What an agent does, why, since when (epoch seconds), and who says so: hook, file, process, screen, record."""
 
     state: State
@@ -28,16 +29,14 @@ class Status:
     source: str = "process"
 
 
-@dataclass(frozen=True)
-class Receipt:
+class Receipt(NamedTuple):
     """What became of a message, and how we know."""
 
     outcome: Literal["delivered", "blocked", "dead", "unknown"]
     evidence: str
 
 
-@dataclass(frozen=True)
-class View:
+class View(NamedTuple):
     """One agent as its host's probe saw it."""
 
     record: AgentRecord

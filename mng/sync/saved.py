@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from mng.errors import MngError, Refused
 from mng.records import Work
@@ -13,8 +13,7 @@ from mng.shell import Cmd, cmd
 from mng.sync import git
 
 
-@dataclass(frozen=True)
-class Unsaved:
+class Unsaved(NamedTuple):
     """One repository's work that exists nowhere else; `inner` are the repositories in it that have some too."""
 
     path: str
@@ -37,8 +36,7 @@ class Unsaved:
         return "; ".join([*parts, *(f"{one.path}: {one}" for one in self.inner)])
 
 
-@dataclass(frozen=True)
-class Kept:
+class Kept(NamedTuple):
     """A ref that holds the work of one repository: `on_top` when a commit was made on top of its HEAD."""
 
     ref: str
@@ -46,8 +44,7 @@ class Kept:
     on_top: bool
 
 
-@dataclass(frozen=True)
-class Saved:
+class Saved(NamedTuple):
     """What `save` found and kept: `refs` in `repo`, the work dir's own first; false when there was nothing to keep."""
 
     dir: str = ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from mng.errors import CommandFailed, MngError, NotAvailable, NotFound, Refused, UsageError
 from mng.records import Kind, Work
@@ -11,8 +11,7 @@ from mng.sync import git
 from mng.sync.saved import Saved
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(NamedTuple):
     """A folder as of one moment; `top` is its repository's work tree ("" if bare), `repo` the common git directory."""
 
     path: str
@@ -68,8 +67,7 @@ class Source:
         )
 
 
-@dataclass(frozen=True)
-class Placement:
+class Placement(NamedTuple):
     """What `place` is to do: decided, and checked as far as it can be, before anything is made."""
 
     work: Work
