@@ -13,7 +13,7 @@ DATA = "For moving data in and out"
 MAINTENANCE = "For maintenance"
 OURSELVES = "For managing mng itself"
 
-LATER = """ask capture cfg clean cleanup clone config diff doctor fan-out label lim limit merge migrate observe open
+LATER = """ask bootstrap capture cfg clean cleanup clone config diff doctor fan-out label lim limit merge migrate observe open
 pair plug plugin prov provision pull push schedule snap snapshot transcript wait"""
 
 contents = Contents(

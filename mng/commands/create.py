@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from invoke.context import Context
 
@@ -20,7 +20,7 @@ from mng.agents.row import AgentRow
 from mng.agents.team import Team
 from mng.agents.types import Chosen, Receipt, choose
 from mng.cli.command import command
-from mng.cli.options import CommonOptions, Duration, Exclusive, Options, Pairs, option
+from mng.cli.options import CommonOptions, Duration, Exclusive, Options, Pairs, Placeholder, option
 from mng.cli.text import composed, given_message, on_terminal
 from mng.errors import Blocked, MngError, NotAvailable, UsageError
 from mng.host import Host
@@ -48,8 +48,8 @@ class AgentOptions(Options):
     agent_cmd: str | None = option(None, "--agent-command", "--command", help="run this shell line as the agent (type generic)")
     agent_args: list[str] = option([], place="rest", help="handed to the agent's program, byte for byte")
     name_style: Style = option("english", help="style of a made-up name")
-    add_cmd: list[str] = option(
-        [], "-c", "--add-command", help="NAME=LINE: a further tmux window (ALL_CAPS=… sets an environment variable)"
+    add_cmd: Annotated[list[str], Placeholder("NAME=LINE")] = option(
+        [], "-c", "--add-command", help="a further tmux window (ALL_CAPS=… sets an environment variable)"
     )
     label: Pairs = option({}, help="KEY=VALUE to find it by")
     project: str | None = option(None, help="label `project` (default: the repository's folder name)")
@@ -61,10 +61,11 @@ class HostOptions(Options):
 
     exclusive: ClassVar[Exclusive] = (("in_", "host"),)
 
-    in_: str | None = option(None, "--new-host", help="make a new host with this provider")
+    in_: Annotated[str, Placeholder("PROVIDER")] | None = option(None, "--new-host", help="make a new host with this provider")
     host: str | None = option(None, "--target-host", help="use this host (default: this machine)")
     host_name: str | None = option(None, help="name of a new host")
     tag: Pairs = option({}, help="KEY=VALUE on a new host")
+    idle_timeout: Duration | None = option(None, help="stop a new host after so long without work")
     build_arg: list[str] = option([], "-b", "--build", help="handed to the provider when it builds")
     start_arg: list[str] = option([], "-s", "--start", help="handed to the provider when it starts")
     snapshot: str | None = option(None, help="make the new host from this snapshot")
@@ -75,7 +76,9 @@ class SourceOptions(Options):
 
     exclusive: ClassVar[Exclusive] = (("from_", "source_agent"), ("from_", "source_path"))
 
-    from_: str | None = option(None, "--source", help="AGENT, AGENT@HOST, HOST:PATH or a folder (default: this folder)")
+    from_: Annotated[str, Placeholder("SOURCE")] | None = option(
+        None, "--source", help="AGENT, AGENT@HOST, HOST:PATH or a folder (default: this folder)"
+    )
     source_agent: str | None = option(None, "--from-agent", help="take the work dir of this agent")
     source_path: str | None = option(None, help="take this folder (with --source-agent: inside its work dir)")
     include_unclean: bool | None = option(None, off="--exclude-unclean", help="bring uncommitted changes along")
@@ -98,7 +101,7 @@ class TargetOptions(Options):
     new_branch: bool | str = option(True, maybe=True, help="work on a new branch, of this name")
     new_branch_prefix: str = option("mng/", help="what comes before the agent's name in the branch's")
     depth: int | None = option(None, help="commits of history in a clone")
-    shallow_since: str | None = option(None, help="history of a clone since this date")
+    shallow_since: Annotated[str, Placeholder("DATE")] | None = option(None, help="history of a clone since this date")
 
 
 class ProvisionOptions(Options):
@@ -106,12 +109,12 @@ class ProvisionOptions(Options):
 
     env: Pairs = option({}, secret=True, help="KEY=VALUE for the agent")
     env_file: list[str] = option([], help="file of KEY=VALUE lines")
-    pass_env: list[str] = option([], help="variable of this shell to hand on")
+    pass_env: Annotated[list[str], Placeholder("NAME")] = option([], help="variable of this shell to hand on")
     user_command: list[str] = option([], help="shell line to run in the work dir")
     sudo_command: list[str] = option([], help="the same as root")
-    upload_file: list[str] = option([], help="LOCAL:REMOTE")
-    append_to_file: list[str] = option([], help="REMOTE:TEXT")
-    prepend_to_file: list[str] = option([], help="REMOTE:TEXT")
+    upload_file: Annotated[list[str], Placeholder("LOCAL:REMOTE")] = option([], help="file to bring along")
+    append_to_file: Annotated[list[str], Placeholder("REMOTE:TEXT")] = option([], help="text for the end of a file")
+    prepend_to_file: Annotated[list[str], Placeholder("REMOTE:TEXT")] = option([], help="text for its beginning")
     create_directory: list[str] = option([], help="folder to make")
     yes: bool = option(False, "-y", help="install what is missing without asking")
 
@@ -255,7 +258,10 @@ def host_for(o: CreateOptions, inventory: Inventory) -> Host:
     if o.host:
         return inventory.host(o.host)
     spec = HostSpec(o.host_name or "", dict(o.tag), tuple(o.build_arg), tuple(o.start_arg), o.snapshot or "")
-    return inventory.provider(o.in_ or "local").create(spec)
+    provider = inventory.provider(o.in_ or "local")
+    if o.idle_timeout is not None and provider.name == "local":
+        raise UsageError("--idle-timeout: this machine is not stopped when its agents are idle", "--in PROVIDER makes a new host")
+    return provider.create(spec)
 
 
 def source_folder(o: CreateOptions, inventory: Inventory, host: Host) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import PurePosixPath
 from typing import IO, ClassVar
 
 from invoke.context import Context
@@ -10,7 +11,7 @@ from invoke.context import Context
 from mng import output
 from mng.agents.agent import MISSING, Agent, where
 from mng.agents.team import Team
-from mng.cli.chosen import chosen
+from mng.cli.chosen import Outcome, chosen
 from mng.cli.command import command
 from mng.cli.options import CommonOptions, Duration, Options, option
 from mng.cli.targets import TargetOptions
@@ -25,7 +26,7 @@ class ExecOptions(Options):
     """Exec"""
 
     command: str = option(..., place="word", help="shell line to run")
-    cwd: str | None = option(None, help="folder to run in (default: the agent's work dir)")
+    cwd: str | None = option(None, help="folder to run in, from the agent's work dir (default: that itself)")
     timeout: Duration | None = option(None, help="end it, with all that it started, after this long")
     start: bool = option(False, help="start the agent first if it is stopped")
     dry_run: bool = option(False, help="say where it would run, run nothing")
@@ -74,6 +75,9 @@ def exec_(c: Context, o: Exec) -> Results[Row]:
             output.note(f"would run on {agent.host.name} for {agent.name}: {o.command}")
         return Results()
     results = agents.each(lambda agent: ran(agent, o, agents.alone))
+    for row in results:
+        if isinstance(row, Outcome) and o.shape == "human":  # its output went out already, this did not
+            output.error(row.human())
     return Ended(results, agents.alone, streamed=o.shape == "human")
 
 
@@ -81,7 +85,7 @@ def ran(agent: Agent, o: Exec, alone: bool) -> Ran:
     """Its output goes out as it comes in human shape, and into the result in any other."""
     if o.start and agent.record.id and agent.status().state in ("STOPPED", "DONE", "FAILED"):
         agent.start(resume=True)
-    folder = agent.host.expand(o.cwd) if o.cwd else agent.record.work.path or agent.host.home
+    folder = str(PurePosixPath(agent.record.work.path or agent.host.home, agent.host.expand(o.cwd or "")))
     kept: dict[str, list[bytes]] = {"out": [], "err": []}
     human = o.shape == "human"
     shown = output.Streamed("" if alone else agent.name)
