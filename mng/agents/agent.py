@@ -118,7 +118,7 @@ class Agent:
             return tmux.first_window(self.session, folder, line, self.record.id)
         return tmux.new_session(self.session, folder, self.env(), line, self.record.id, self.record.windows)
 
-    def survives(self, seconds: float = 0.05) -> None:
+    def survives(self, seconds: float = 0.03) -> None:
         """MngError if the program just started has ended already: most that fail do so at once."""
         time.sleep(seconds)
         if self.host.runner.get([f"{self.folder}/exit"]) and (now := status(view := self.view())).state == "FAILED":
