@@ -108,6 +108,8 @@ def test_connect(world: World, claude: str) -> None:
         "mng --in modal",
         "mng create --name my-task --agent-type claude --in modal",
         "mng create example-task --in modal",
+        """mng create --in modal --no-connect --message "just say 'hello'" --idle-timeout 60 -- --model sonnet""",
+        'mng create --in modal --build-arg "--dockerfile path/to/Dockerfile"',
         "mng create --in modal -b offline",
         "mng create --in modal -b cidr-allowlist=203.0.113.0/24",
         "mng create agent-1 --in modal --host-name shared-host",
@@ -121,7 +123,41 @@ def test_a_provider_that_is_not_there(world: World, line: str) -> None:
     assert agents(world) == []
 
 
-@pytest.mark.parametrize("line", ["mng pull my-agent", "mng push my-agent", "mng pair my-agent", "mng snapshot x"])
+@pytest.mark.parametrize(
+    "line, code, says",
+    [
+        ("mng create agent-2 --host shared-host", 3, "no host matches shared-host"),
+        ('mng exec example-task "rm -rf /"', 3, "no agent 'example-task'"),
+        ("mng create new-agent --snapshot $SNAPSHOT", 2, "--snapshot needs a value"),
+        ("mng create new-agent --snapshot snapshot-1", 6, "can't create a host from a snapshot"),
+    ],
+)
+def test_what_follows_when_there_is_no_such_host(world: World, line: str, code: int, says: str) -> None:
+    ran = typed(world, line, check=False)
+    assert ran.code == code and says in ran.err and len(ran.err.splitlines()) <= 2, ran
+    assert agents(world) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "mng pull my-agent",
+        "mng push my-agent",
+        "mng pair my-agent",
+        'SNAPSHOT=$(mng snapshot doomed-agent --format "{id}")',
+        'mng ask "How do I create a container on modal with custom packages installed by default?"',
+        "mng transcript agent-1",
+        'mng schedule --template my-daily-hook "look at any flaky tests" --cron "0 * * * *"',
+        "mng bootstrap",
+        "mng clone my-agent",
+        "mng migrate my-agent",
+        "mng limit my-agent",
+        "mng provision my-agent",
+        "mng cleanup",
+        "mng plugin list",
+        "mng config list",
+    ],
+)
 def test_commands_of_later_make_no_agent(world: World, line: str) -> None:
     ran = typed(world, line, check=False)
     assert ran.code == 2 and "not in this version" in ran.err, ran

@@ -91,6 +91,43 @@ def test_list_watches_and_is_never_late(world: World) -> None:
     assert watch.wait(10) == 130
 
 
+def test_list_says_when_there_is_nothing(world: World) -> None:
+    assert "mng create" in world.mng("list").err
+    create(world, "a")
+    ran = world.mng("list", "--stopped")
+    assert (ran.out, ran.err) == ("", "no agent matches\n")
+    assert world.mng("list", "--stopped", "-q").err == ""
+
+
+def test_what_has_no_value_comes_last_in_both_orders(world: World) -> None:
+    create(world, "a")
+    create(world, "b", more=("--label", "rank=1"))
+    create(world, "c", more=("--label", "rank=2"))
+    assert names(world, "--sort", "labels.rank") == ["b", "c", "a"]
+    assert names(world, "--sort", "labels.rank", "--sort-order", "desc") == ["c", "b", "a"]
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80, 200])
+def test_a_table_never_loses_the_names(world: World, columns: int) -> None:
+    create(world, "a-rather-long-name", more=("--label", "why=" + "very-long-" * 9))
+    terminal = world.pty("mng", "list", size=(24, columns))
+    assert terminal.wait() == 0
+    header, line, *_ = terminal.text.splitlines()
+    assert header.startswith("NAME ") and line.startswith("a-rather-long-name ")
+    assert max(len(line.rstrip()) for line in terminal.text.splitlines()) <= columns
+    assert "RUNNING" in line and ("…" in line or columns in (40, 200))
+
+
+def test_watching_on_a_terminal(world: World) -> None:
+    create(world, "a")
+    terminal = world.pty("mng", "list", "-w", "0.2")
+    terminal.expect("a +RUNNING")
+    world.mng("stop", "a")
+    terminal.expect("a +STOPPED")
+    terminal.send("\x03")
+    assert terminal.wait() == 130
+
+
 # --- connect
 
 
@@ -125,6 +162,8 @@ def test_connect_starts_what_is_stopped_and_says_what_it_can_not(world: World) -
     assert near.code == 3
     ran = world.mng("connect", "a", "--attach-command", "echo here $MNG_SESSION_NAME")
     assert ran.out == f"here {world.prefix}a\n"
+    failed = world.mng("connect", "a", "--attach-command", "exit 3", check=False)
+    assert failed.code == 5 and "exit code 3" in failed.err
 
 
 def test_connect_inside_tmux_switches(world: World) -> None:
@@ -148,6 +187,10 @@ def test_exec_is_the_command_itself(world: World) -> None:
     assert (ran.code, ran.raw, ran.err) == (7, data, "err\n")
     assert world.mng("exec", "a", "pwd").out.strip() == world.record("a")["work"]["path"]
     assert world.mng("exec", "a", "pwd", "--cwd", "/").out == "/\n"
+    assert world.mng("exec", "a", "pwd", "--cwd", "src").out == world.record("a")["work"]["path"] + "/src\n"
+    assert world.mng("exec", "a", "pwd", "--cwd", ".").out == world.record("a")["work"]["path"] + "\n"
+    assert world.mng("exec", "a", "pwd", "--cwd", "nope", check=False).code == 3
+    assert world.mng("exec", "a", "pwd", "--cwd", "~").out == f"{world.home}\n"
     row = world.mng("exec", "a", "echo out; exit 3", "--json", check=False)
     assert row.code == 3
     assert {key: row.json[0][key] for key in ("agent", "stdout", "success", "exit_code")} == {
@@ -165,7 +208,8 @@ def test_exec_of_several(world: World) -> None:
     assert ran.code == 5 and sorted(ran.out.splitlines()) == ["a | a", "b | b"]
     assert "1 ok, 1 failed" in ran.err
     assert len(world.mng("exec", "--all", "true", "--jsonl").rows) == 2
-    assert world.mng("exec", "a", "nope", "true", check=False).code == 3
+    partly = world.mng("exec", "a", "nope", "echo here", check=False)
+    assert (partly.code, partly.out) == (3, "a | here\n") and "no agent 'nope'" in partly.err
     assert sorted(world.mng("exec", "-", "echo x", input="a\nb\n").out.splitlines()) == ["a | x", "b | x"]
     aborted = world.mng("exec", "a", "b", "exit 1", "--on-error", "abort", "--jsonl", check=False)
     assert [row.get("result", "ran") for row in aborted.rows] == ["ran", "skipped"]
@@ -215,6 +259,8 @@ def test_messages_from_everywhere(world: World) -> None:
     assert world.mng("message", "a", "-m", "hello", "--wait").out.strip()
     both = world.mng("message", "a", "b", "-m", "to both", "--json").json
     assert [(row["name"], row["result"]) for row in both] == [("a", "delivered"), ("b", "delivered")]
+    answered = world.mng("message", "a", "b", "-m", "to both again", "--wait").out
+    assert "ANSWER" in answered and answered.count("to both again") == 2
     assert world.mng("message", "a", "-m", "not sent", "--dry-run").code == 0
     assert "not sent" not in world.mng("logs", "a", "transcript").out
 
@@ -301,6 +347,23 @@ def test_rename(world: World) -> None:
     assert not claim.is_symlink() and sorted(names(world)) == ["new", "old", "other"]
 
 
+@pytest.mark.parametrize("done", ["claimed", "saved"])
+def test_a_rename_cut_short_is_finished_by_the_next(world: World, done: str) -> None:
+    """As it is after the new claim, and after the record: the session still has the old name."""
+    create(world, "old")
+    id_ = world.record("old")["id"]
+    (world.host_dir / "names" / "new").symlink_to(f"../agents/{id_}")
+    if done == "saved":
+        record = world.folder("old") / "data.json"
+        record.write_text(json.dumps({**json.loads(record.read_text()), "name": "new"}))
+    assert len(names(world)) == 1
+    world.mng("rename", "old", "new")
+    assert (names(world), world.sessions()) == (["new"], ["new"]) and states(world) == {"new": "RUNNING"}
+    assert [link.name for link in (world.host_dir / "names").iterdir()] == ["new"]
+    world.mng("rename", "new", "new")
+    create(world, "old", more=("--new-branch=again",))
+
+
 def test_logs(world: World) -> None:
     demo(world, "a")
     world.mng("message", "a", "-m", "hello", "--wait")
@@ -359,7 +422,9 @@ def test_the_branch_is_free_for_the_next_of_that_name(world: World) -> None:
 def test_destroy_of_known_and_unknown(world: World) -> None:
     create(world, "n1", "n2", "n3")
     ran = world.mng("destroy", "-f", "n1", "nope", "n2", check=False)
-    assert ran.code == 3 and names(world) == ["n3"]
+    assert ran.code == 3 and names(world) == ["n3"] and "no agent 'nope'" in ran.out
+    ran = world.mng("stop", "--all", "nope", check=False)
+    assert ran.code == 3 and "no agent 'nope'" in ran.out
     assert world.mng("destroy", "-f", "nope", check=False).code == 3
     assert world.mng("destroy", "-f", check=False).code == 2
     assert world.mng("destroy", "-f", "--include", 'name == "zzz"', check=False).code == 3

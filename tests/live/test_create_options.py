@@ -189,6 +189,22 @@ def test_bad_environments(world: World) -> None:
     assert agents(world) == [] and world.git("branch", "--list", "mng/*") == ""
 
 
+def test_values_of_any_kind_arrive(world: World) -> None:
+    values = {"LINES": "a\nb\n", "QUOTES": "'\"`$(x)\\", "EMPTY": "", "UNICODE": "größe", "EQUALS": "a=b"}
+    create(world, *(word for name, value in values.items() for word in ("--env", f"{name}={value}")))
+    for name, value in values.items():
+        assert world.mng("exec", "x", f'printf %s "${name}"').out == value
+    session = world.mng("exec", "x", "tr '\\0' '\\n' < /proc/$(cat $MNG_AGENT_STATE_DIR/pid)/environ")
+    assert "MNG_AGENT_NAME=x" in session.out and "s3cr3t" not in session.out
+
+
+def test_secrets_are_on_no_command_line_while_it_is_made(world: World) -> None:
+    shown = create(world, "--env", "TOKEN=s3cr3t", "--user-command", "ps -A -o pid=,args= > seen; echo $TOKEN > had", "-vv")
+    seen = [line for line in (work(world) / "seen").read_text().splitlines() if "s3cr3t" in line]
+    assert (work(world) / "had").read_text() == "s3cr3t\n" and "s3cr3t" not in shown.err + shown.out
+    assert all("mng create x" in line for line in seen), "only where it was typed"
+
+
 def test_secrets_are_nowhere(world: World) -> None:
     create(
         world,
@@ -317,6 +333,7 @@ def test_what_a_local_host_can_not_do(world: World) -> None:
     assert create(world, "--snapshot", "s", check=False).code == 6
     assert create(world, "--host", "nowhere", check=False).code == 3
     assert create(world, "--in", "mars", check=False).code == 6
+    assert create(world, "--idle-timeout", "60", check=False).code == 2
     assert create(world, "--in", "local", "--host", "local", check=False).code == 2
     create(world, "--in", "local")
     create(world, "--host", "@local", name="y")
@@ -395,6 +412,16 @@ def test_a_dry_run_makes_nothing(world: World) -> None:
     ran = create(world, "--dry-run", "--json")
     assert ran.json["name"] == "x" and "would create" in ran.err
     assert agents(world) == [] and world.git("branch", "--list", "mng/*") == "" and not world.host_dir.exists()
+
+
+def test_a_program_that_is_not_there(world: World) -> None:
+    for words, hint in ((["x", "codexx"], "did you mean codex?"), (["x", "--agent-cmd", "no-such-program"], "install it")):
+        ran = world.mng("create", *words, "--no-connect", check=False)
+        assert ran.code == 6 and hint in ran.err, ran
+    for line in ("mng lsit", "mng exce x ls", "mng destory x"):
+        typo = world.run("sh", "-c", line, check=False)
+        assert typo.code == 2 and "did you mean" in typo.err, typo
+    assert agents(world) == []
 
 
 def test_a_missing_program_is_installed_only_when_agreed_to(world: World) -> None:
