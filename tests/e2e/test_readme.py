@@ -1,23 +1,55 @@
-"""What the README says, typed as it stands."""
+"""What the README and docs/ say, typed as it stands."""
 
 import re
 import shlex
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
 
-from tests.bed.world import World
+from mng.commands import contents
+from tests.bed.world import Ran, World
 
-README = Path(__file__).parent.parent.parent / "README.md"
-BLOCKS = re.findall(r"^```bash\n(.*?)^```", README.read_text(), re.MULTILINE | re.DOTALL)
+ROOT = Path(__file__).parent.parent.parent
+README = ROOT / "README.md"
+PAGES = [README, *sorted(ROOT.glob("docs/**/*.md"))]
+BLOCKS = [
+    pytest.param(block, id=f"{page.name}:{number}")
+    for page in PAGES
+    for number, block in enumerate(re.findall(r"^```bash\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL), 1)
+]
 
 
 @pytest.mark.live
-@pytest.mark.parametrize("block", BLOCKS, ids=lambda block: shlex.split(block)[1])
-def test_a_block_of_the_readme_works(world: World, block: str) -> None:
-    ran = world.run("bash", "-e", "-x", "-c", block, timeout=120)
-    assert "Traceback" not in ran.err, str(ran)
-    assert "refs/mng/saved/scout" in ran.out
+@pytest.mark.parametrize("block", BLOCKS)
+def test_a_block_of_bash_works(world: World, block: str) -> None:
+    ran = world.run("bash", "-e", "-c", block, timeout=120)
+    assert "Traceback" not in ran.err and "warning" not in ran.err, str(ran)
+    if "mng create scout" in block:
+        the_tour_does_what_its_comments_say(world, ran)
+
+
+def the_tour_does_what_its_comments_say(world: World, ran: Ran) -> None:
+    lines = ran.out.splitlines()
+    assert "Wrote notes.txt." in lines and "?? notes.txt" in lines
+    assert [line for line in lines if re.match(r"helper (RUNNING|WAITING)$", line)]
+    saved = re.findall(r"refs/mng/saved/scout/\S+$", ran.out, re.M)
+    assert world.git("show", f"{saved[-1]}:notes.txt") == "the first note"
+    assert world.mng("list", "--json").json == [] and world.git("branch", "--list", "mng/*") == ""
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_line_with_mng_in_a_page_is_one_that_it_takes(page: Path) -> None:
+    """Also where a block is not run, `sh` say: its commands and options exist."""
+    for block in re.findall(r"^```sh\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL):
+        for line in block.splitlines():
+            words = shlex.split(line, comments=True)
+            if words[:1] == ["mng"]:
+                options = contents.load(contents.find(words[1:])[0] or "create").get_arguments()
+                known = {flag for option in options for flag in (*option.flags, *option.off)}
+                ours = takewhile(lambda word: word != "--", words)
+                given = {word.partition("=")[0] for word in ours if word.startswith("-")}
+                assert given <= known, line
 
 
 def test_the_two_commands_of_the_readme_come_first() -> None:
