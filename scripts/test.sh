@@ -11,4 +11,4 @@ install_locked requirements-dev.lock
 step "The coding agents that tests run (Claude Code, Codex, OpenCode; about 1 GB the first time)"
 .venv/bin/python -m tests.bed.agents
 step "Tests"
-exec .venv/bin/python -m pytest "$@"
+exec .venv/bin/python -m pytest -n 3 "$@"
