@@ -20,16 +20,17 @@ def go_to(agent: Agent, attach_command: str | None = None, connect_command: str 
     else:
         if agent.host.runner.run(tmux.has_session(agent.session), check=False).code:
             raise NotFound(f"{agent.name} has no tmux session", f"start it: mng start {agent.name}")
-        line = client_line(agent.session)
+        line = client_line(agent)
     if code := agent.host.runner.attach(line):
         what = connect_command or attach_command or "tmux"
         raise CommandFailed(f"connecting to {agent.name}: {what} ended with exit code {code}", code=code)
 
 
-def client_line(session: str) -> Cmd:
-    """Inside tmux a second client would be a screen in a screen: the one there is switches."""
-    if os.environ.get("TMUX"):
-        return cmd("tmux", "switch-client", "-t", f"={session}")
+def client_line(agent: Agent) -> Cmd:
+    """Inside tmux a second client would be a screen in a screen: the one there switches, if it is of the same server."""
+    there = cmd("tmux", "has-session", "-t", f"={agent.session}")
+    if os.environ.get("TMUX") and not agent.host.runner.run(there, check=False).code:
+        return cmd("tmux", "switch-client", "-t", f"={agent.session}")
     if not os.isatty(0) or not os.isatty(1):
-        raise MngError("connecting needs a terminal", "for its screen: mng logs NAME screen")
-    return tmux.attach(session)
+        raise MngError("connecting needs a terminal", f"for its screen: mng logs {agent.name} screen")
+    return tmux.attach(agent.session)

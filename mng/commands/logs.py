@@ -56,7 +56,7 @@ def logs(c: Context, o: Logs) -> Results[LogFile] | str | None:
         return screen(agent, o)
     files = {log.file: log for log in known(agent)}
     if o.file is None:
-        return Results(files.values())
+        return Results(files.values(), "" if files else f"no logs; what its terminal shows: mng logs {agent.name} screen")
     if o.file not in files:
         close = near(o.file, [*files, "screen"])
         raise NotFound(f"{agent.name} has no log {o.file!r}", f"there is: {', '.join(close or [*files, 'screen'])}")

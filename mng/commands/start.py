@@ -35,7 +35,7 @@ def start(c: Context, o: Start) -> Results[Row]:
 
     Each goes on with its own conversation, where its program keeps one.
     """
-    team = Team.of(Inventory(o.settings), o.hosts)
+    team = Team.of(Inventory(o.settings), o.hosts).with_hand_made()
     agents = chosen(team, o)
     results = agents.each(lambda agent: started(agent, team, o))
     if (o.connect or o.connect_command) and not results.exit_code and not o.dry_run:
@@ -48,7 +48,7 @@ def start(c: Context, o: Start) -> Results[Row]:
 def started(agent: Agent, team: Team, o: Start) -> Outcome:
     state = agent.status(team.probe(agent.host))
     told = Outcome(name=agent.name, host=agent.host.name, result="runs already", detail=state.state)
-    if state.state in ("RUNNING", "WAITING", "CREATING"):
+    if state.state in ("RUNNING", "WAITING", "CREATING") or not agent.record.id:
         return told
     if state.state in ("REPLACED", "UNKNOWN"):
         raise MngError(f"{agent.name} can't be started: {state.reason}", f"see: mng connect {agent.name}")

@@ -177,6 +177,13 @@ def test_connect_inside_tmux_switches(world: World) -> None:
     outer.wait()
 
 
+def test_connect_inside_a_tmux_of_another_server_attaches(world: World) -> None:
+    create(world, "a")
+    world.tmux("-L", "other", "new-session", "-d", "-s", "mine", "-x", "100", "-y", "30", "mng connect a")
+    world.wait(lambda: world.tmux("list-clients", "-F", "#{session_name}") == f"{world.prefix}a", what="a client")
+    world.tmux("-L", "other", "kill-server")
+
+
 # --- exec
 
 
@@ -345,6 +352,22 @@ def test_rename(world: World) -> None:
     claim.symlink_to(f"../agents/{world.record('new')['id']}")
     world.mng("rename", "first", "new")
     assert not claim.is_symlink() and sorted(names(world)) == ["new", "old", "other"]
+
+
+def test_a_session_made_by_hand_is_an_agent_too(world: World) -> None:
+    create(world, "a")
+    world.tmux("new-session", "-d", "-s", f"{world.prefix}hand", "-x", "100", "-y", "30", "cat")
+    assert states(world) == {"a": "RUNNING", "hand": "RUNNING"}
+    assert "runs already" in world.mng("start", "hand").out
+    assert world.mng("exec", "hand", "echo $MNG_AGENT_NAME").out == "hand\n"
+    assert "delivered" in world.mng("message", "hand", "-m", "hello there").out
+    assert "hello there" in world.mng("logs", "hand", "screen").out
+    listed = world.mng("logs", "hand")
+    assert listed.out == "" and "screen" in listed.err
+    refused = world.mng("rename", "hand", "foot", check=False)
+    assert refused.code == 1 and "tmux rename-session" in refused.err
+    world.mng("stop", "hand")
+    assert states(world) == {"a": "RUNNING"} and world.sessions() == ["a"]
 
 
 @pytest.mark.parametrize("done", ["claimed", "saved"])
