@@ -50,8 +50,8 @@ def test_launching_attaches(world: World, claude: str, codex: str, line: str, ki
         assert str(agent["command"]).endswith("--model opus")
         pids = world.run("ps", "-A", "-o", "args=").out
         assert re.search(r"--model opus", pids)
-    attached = world.tmux("list-clients", "-F", "#{session_name}")
-    assert attached == f"{world.prefix}{agent['name']}"
+    session = f"{world.prefix}{agent['name']}"
+    world.wait(lambda: world.tmux("list-clients", "-F", "#{session_name}") == session, what="a client")
     terminal.send("\x02d")
     terminal.wait()
     assert agents(world)[0]["state"] == "WAITING"

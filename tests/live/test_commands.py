@@ -32,6 +32,12 @@ def names(world: World, *words: str, **how: Any) -> list[str]:
     return world.mng("list", "--format", "{name}", *words, **how).out.split()
 
 
+def attached(world: World, name: str) -> None:
+    """Wait for the terminal to be the agent's: what is typed before would go elsewhere."""
+    session = world.prefix + name
+    world.wait(lambda: world.tmux("list-clients", "-F", "#{session_name}") == session, what=f"a client of {name}")
+
+
 # --- list
 
 
@@ -138,7 +144,7 @@ def test_connect_chooses_from_a_list(world: World) -> None:
     terminal.send("fir")
     terminal.expect("> first")
     terminal.send("\r")
-    world.wait(lambda: world.tmux("list-clients", "-F", "#{session_name}") == f"{world.prefix}first", what="a client")
+    attached(world, "first")
     terminal.send("\x02d")
     assert terminal.wait() == 0
     left = world.pty("mng", "connect")
@@ -152,7 +158,8 @@ def test_connect_starts_what_is_stopped_and_says_what_it_can_not(world: World) -
     world.mng("stop", "a")
     assert world.mng("connect", "a", "--no-start", check=False).code == 3
     terminal = world.pty("mng", "connect", "a", "--message", "hello from connect")
-    world.wait(lambda: "hello from connect" in world.mng("logs", "a", "transcript").out, what="the message")
+    attached(world, "a")
+    assert "hello from connect" in world.mng("logs", "a", "transcript").out
     terminal.send("\x02d")
     terminal.wait()
     no_terminal = world.mng("connect", "a", check=False)
@@ -172,7 +179,7 @@ def test_connect_inside_tmux_switches(world: World) -> None:
     outer = world.pty("tmux", "attach", "-t", "=mine")
     world.wait(lambda: world.tmux("list-clients", "-F", "#{session_name}") == "mine", what="a client")
     world.tmux("send-keys", "-t", "=mine:", "mng connect a", "Enter")
-    world.wait(lambda: world.tmux("list-clients", "-F", "#{session_name}") == f"{world.prefix}a", what="the switch")
+    attached(world, "a")
     outer.send("\x02d")
     outer.wait()
 
@@ -180,7 +187,7 @@ def test_connect_inside_tmux_switches(world: World) -> None:
 def test_connect_inside_a_tmux_of_another_server_attaches(world: World) -> None:
     create(world, "a")
     world.tmux("-L", "other", "new-session", "-d", "-s", "mine", "-x", "100", "-y", "30", "mng connect a")
-    world.wait(lambda: world.tmux("list-clients", "-F", "#{session_name}") == f"{world.prefix}a", what="a client")
+    attached(world, "a")
     world.tmux("-L", "other", "kill-server")
 
 
