@@ -1,4 +1,4 @@
-"""Three hundred messages from concurrent senders to agents that lose keys, open dialogs and menus, are resized and die."""
+"""Three hundred messages from concurrent senders to agents that lose keys, open dialogs and menus, and die."""
 
 import json
 import os
@@ -79,6 +79,11 @@ class Target:
             time.sleep(0.3)
         return sent
 
+    def is_quiet(self) -> bool:
+        """It has ended, or been at its prompt for a while: nothing is left in its queue."""
+        now = self.agent.status()
+        return now.state in ("FAILED", "STOPPED") or (now.reason == "turn-end" and time.time() - now.since > 1)
+
     def resize(self, chance: random.Random, world: World) -> None:
         while not self.over:
             size = ["-x", chance.randint(60, 200), "-y", chance.randint(15, 60)]
@@ -120,10 +125,11 @@ def test_no_false_receipt_no_duplicate_no_approved_dialog(world: World, targets:
             for target in targets:
                 target.over = True
         [nuisance.result() for nuisance in nuisances]
+    world.wait(lambda: all(target.is_quiet() for target in targets), 60, "all queues to be empty")
     tally: Counter[str] = Counter()
     wrong: list[str] = []
     for target, sent in results:
-        turns = Counter(" ".join(fact["text"].split()) for fact in target.facts("turn"))
+        turns = Counter(" ".join(normal(fact["text"]).split()) for fact in target.facts("turn"))
         for one in sent:
             tally.update(receipt.outcome for receipt in one.receipts)
             wrong += judged(one, turns[" ".join(normal(one.text).split())], bool(target.facts("died")))
