@@ -56,6 +56,7 @@ def set_up(world: World, model: ModelServer, name: str) -> None:
     if not installed(name) or not which("node"):
         missing(f"{PACKAGES[name]} is not installed in {PLACE}")
     (world.bin / name).symlink_to(program(name))
+    world.env["MNG_COMMANDS_CREATE_READY_TIMEOUT"] = "60"  # a busy machine starts them late
     {"claude": claude, "codex": codex, "opencode": opencode}[name](world, model.url)
 
 
