@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from invoke.collection import Collection
 from invoke.exceptions import Exit, ParseError, UnexpectedExit
@@ -30,6 +32,9 @@ class Mng(Program):
     def run(self, argv: list[str] | None = None, exit: bool = True) -> None:
         """Every way to end: a line on stderr at most and its code; a traceback only for a bug."""
         code = 0
+        for sign in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(sign) is signal.SIG_DFL:  # not under nohup
+                signal.signal(sign, terminated)
         try:
             self.normalize_argv(argv)
             if self.parse(self.argv[1:]):
@@ -153,6 +158,11 @@ class Mng(Program):
 
     def print_version(self) -> None:
         output.show(f"mng {self.version}")
+
+
+def terminated(sign: int, frame: object) -> NoReturn:
+    """As Ctrl-C does: what was begun is taken back, and what runs for it ends."""
+    raise KeyboardInterrupt
 
 
 def leading(words: Sequence[str]) -> int:

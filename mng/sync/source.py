@@ -142,8 +142,11 @@ def check_kind(source: Source, path: str, kind: Kind, *, ignored: bool) -> None:
         raise UsageError(f"{source.path} is not in a git repository", "--copy copies the folder, --in-place works in it")
     if kind == "copy" and source.repo and not source.top:
         raise UsageError(f"{source.path} is a bare repository: there are no files to copy", "use --worktree or --clone")
-    if f"{path}/".startswith(f"{source.path}/") and (kind == "copy" or ignored):
-        raise UsageError(f"{path} is inside of {source.path}, which is to be copied into it", "choose another --target-path")
+    if f"{path}/".startswith(f"{source.path.rstrip('/')}/") and (kind == "copy" or ignored):
+        raise UsageError(
+            f"{path} is inside of {source.path}, which is to be copied into it",
+            "go to a project's folder, choose another --target-path, or work --in-place",
+        )
 
 
 def carries(source: Source, kind: Kind, start: str, ensure_clean: bool, wanted: bool | None) -> bool:

@@ -70,6 +70,25 @@ def test_outside_of_a_repository_the_folder_is_copied(world: World) -> None:
     assert world.record("x")["work"]["kind"] == "copy" and (work(world) / "file").read_text() == "x"
 
 
+def test_a_folder_is_not_copied_into_itself(world: World) -> None:
+    for folder in ("/", world.root):  # where the host's folder lies inside
+        refused = create(world, cwd=folder, check=False)
+        assert refused.code == 2 and "--in-place" in refused.err, refused
+    assert agents(world) == [] and list((world.host_dir / "worktrees").glob("*")) == []
+
+
+def test_terminated_in_the_middle_it_is_taken_back(world: World) -> None:
+    folder = world.root / "plain"
+    folder.mkdir()
+    (folder / "file").write_text("x")
+    process = world.start("mng", "create", "x", *SLEEP, "--user-command", "sleep 4815", cwd=folder)
+    world.wait(lambda: "\nsleep 4815\n" in world.run("ps", "-A", "-o", "args=").out, what="the step")
+    process.terminate()
+    assert process.wait(20) == 130, process.stderr.read()
+    assert agents(world) == [] and list((world.host_dir / "worktrees").glob("*")) == []
+    assert "\nsleep 4815\n" not in world.run("ps", "-A", "-o", "args=").out
+
+
 def test_a_subfolder_stays_a_subfolder(world: World) -> None:
     create(world, cwd=world.repo / "src")
     assert work(world).name == "src" and (work(world).parent / "README.md").exists()
