@@ -147,8 +147,12 @@ class Claude(AgentType):
     def safe(self, view: View) -> bool:
         """Not between the hook before a tool and the dialog that may ask for it, nor when a turn has just ended."""
         event, at = self.event(view)
-        if event.get("hook_event_name") in ("PreToolUse", "PermissionRequest") and view.probe.now - at < OPENING:
-            return False
+        since = view.probe.now - at
+        match event.get("hook_event_name"):
+            case "PreToolUse" | "PermissionRequest" if since < OPENING:
+                return False
+            case "Stop" | "StopFailure" if since < SETTLED:
+                return False
         now = self.status(view)
         return now.state != "WAITING" or view.probe.now - now.since > SETTLED
 

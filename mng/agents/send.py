@@ -201,10 +201,10 @@ class Delivery:
         now, box = Status("RUNNING"), None
         while time.monotonic() < last:
             self.agent.host.runner.run(self.closed_gate(view, cmd("true")))
-            view, now = self.look()
+            box = self.box(view)
+            view, now = self.look()  # last of all, so that the least can happen before the Enter
             if now.state in ENDED:
                 return self.died(letter, view, now)
-            box = self.box(view)
             if self.wants_enter(view, now, box):
                 self.press(view, "Enter")
                 self.pressed += 1

@@ -138,6 +138,10 @@ def test_no_enter_between_a_tools_hook_and_its_dialog(seen: Seen) -> None:
 
 
 def test_no_enter_right_after_a_turn(seen: Seen) -> None:
+    live(seen, "busy")
+    hook(seen, "Stop", ago=0.1)
+    assert not CLAUDE.safe(seen.view())
+    hook(seen, "Stop", ago=5)
     live(seen, "idle", ago=0.2)
     assert not CLAUDE.safe(seen.view())
     live(seen, "idle", ago=1)
