@@ -37,14 +37,18 @@ def made_up(style: str, taken: Container[str]) -> str:
     """A name in the style that is not taken; numbered when all are."""
     import random
 
-    words = (Path(__file__).parent / "wordlists" / f"{style}.txt").read_text().split()
+    words = wordlist(style)
     for _ in range(50):
         name = random.choice(words)
         if style in ("english", "fantasy", "scifi", "animals"):
-            name = f"{random.choice(ADJECTIVES)}-{name}"
+            name = f"{random.choice(wordlist('adjectives'))}-{name}"
         if name not in taken:
             return name
     return next(f"{name}-{n}" for n in range(2, 10**9) if f"{name}-{n}" not in taken)
+
+
+def wordlist(name: str) -> list[str]:
+    return (Path(__file__).parent / "wordlists" / f"{name}.txt").read_text().split()
 
 
 def near(word: str, words: Iterable[str]) -> list[str]:
@@ -52,78 +56,3 @@ def near(word: str, words: Iterable[str]) -> list[str]:
     import difflib
 
     return difflib.get_close_matches(word, list(words), n=3, cutoff=0.6)
-
-
-ADJECTIVES = [
-    "able",
-    "amber",
-    "bold",
-    "brave",
-    "brisk",
-    "bright",
-    "calm",
-    "clear",
-    "clever",
-    "cool",
-    "crisp",
-    "deft",
-    "eager",
-    "early",
-    "fair",
-    "fast",
-    "fine",
-    "fond",
-    "free",
-    "fresh",
-    "gentle",
-    "glad",
-    "golden",
-    "good",
-    "grand",
-    "happy",
-    "honest",
-    "humble",
-    "keen",
-    "kind",
-    "lively",
-    "lucky",
-    "merry",
-    "mild",
-    "modest",
-    "neat",
-    "nimble",
-    "noble",
-    "open",
-    "patient",
-    "plain",
-    "polite",
-    "proud",
-    "quick",
-    "quiet",
-    "rapid",
-    "ready",
-    "rich",
-    "rosy",
-    "round",
-    "sharp",
-    "silent",
-    "silver",
-    "sleek",
-    "smart",
-    "smooth",
-    "snug",
-    "solid",
-    "spry",
-    "steady",
-    "sunny",
-    "sure",
-    "swift",
-    "tidy",
-    "true",
-    "vivid",
-    "warm",
-    "wise",
-    "witty",
-    "young",
-    "zesty",
-]

@@ -1,11 +1,11 @@
-"""What Claude Code needs on a host: the hook by which it reports, and a work dir that it does not ask about."""
+"""What Claude Code needs on a host: a work dir that it does not ask about."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 from collections.abc import Iterator
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import Any
 
 from mng.roles import ops
@@ -14,11 +14,10 @@ from mng.shell import cmd, raw
 
 
 @role()
-def claude(on: Play, hook: str, account: str, folder: str) -> None:
-    """The hook script at that path; `folder`, whose program the user asked to run there, trusted in `account`."""
+def claude(on: Play, account: str, folder: str) -> None:
+    """`folder`, whose program the user asked to run there, trusted in `account`."""
     # The variable CLAUDE_CODE_SANDBOXED=1 would do without touching the account file, but it tells Claude Code that it
     # is in a sandbox when it is not, and leaves the permissions of a project's own settings out of force.
-    ops.file(on, hook, (Path(__file__).parent / "files" / "claude_hook.sh").read_bytes(), 0o755)
     if not trusted(ops.read(on, on.host.expand(account)), folder):
         with unlocked(on, f"{account}.lock"):
             ops.json_keys(on, account, {"projects": {folder: {"hasTrustDialogAccepted": True}}})

@@ -12,13 +12,15 @@ from typing import Any, ClassVar
 from uuid import uuid4
 
 from mng.agents import tmux
-from mng.agents.types import AgentType, Status, View, launch_words, program_of
+from mng.agents.hooked import Hooked, fields, hook_path, visible
+from mng.agents.types import Status, View, launch_words, program_of
 from mng.errors import UsageError
 from mng.host import Host
 from mng.records import AgentRecord
 from mng.roles.claude import claude
 from mng.roles.programs import program
 from mng.roles.role import Role
+from mng.roles.script import FILES, script
 from mng.shell import Cmd, cmd, joined, raw
 
 EVENTS = ("SessionStart", "UserPromptSubmit", "PreToolUse", "PermissionRequest", "PostToolUse", "Stop", "StopFailure",
@@ -31,9 +33,7 @@ LAG = 2.0  # seconds that the status file may be behind a hook
 OPENING = 1.0  # seconds between the hook before a tool and the dialog that asks for it, at most
 SETTLED = 0.6  # seconds after the end of a turn in which a menu may open that no hook announces
 SLOW = 3.0  # seconds after which a start-up without a prompt is looked at
-FIELD = re.compile(rb'"(\w+)": ?("(?:[^"\\]|\\.)*")')
 RULE = re.compile("\u2500{20,}")
-COLOUR = re.compile("\x1b\\[([0-9;]*)m")
 ASKING = {  # what dialogs at start-up say
     "trust this folder": ("permission", "trust in the work dir"),
     "API key": ("auth", "whether to use the API key"),
@@ -45,14 +45,14 @@ ASKING = {  # what dialogs at start-up say
 }
 
 
-class Claude(AgentType):
+class Claude(Hooked):
     """`claude` in its terminal, with hooks beside the user's own."""
 
     name: ClassVar[str] = "claude"
     program: ClassVar[tuple[str, ...]] = ("claude",)
     install: ClassVar[Cmd | None] = cmd("npm", "install", "-g", "@anthropic-ai/claude-code")
     exit_words: ClassVar[frozenset[str]] = frozenset({"exit", "quit", ":q", ":q!", ":wq", ":wq!"})
-    gate: ClassVar[str] = "typing"
+    opens: ClassVar[re.Pattern[str]] = re.compile(r"(^|\s)@\S*$|\\$")
     pass_env: ClassVar[tuple[str, ...]] = (
         "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_BASE_URL", "ANTHROPIC_CUSTOM_HEADERS",
         "ANTHROPIC_MODEL", "ANTHROPIC_SMALL_FAST_MODEL", "ANTHROPIC_DEFAULT_OPUS_MODEL",
@@ -76,7 +76,7 @@ class Claude(AgentType):
 
     def launch(self, record: AgentRecord, host: Host, *, resume: bool) -> Cmd:
         folder = f"{host.agent_dir(record.id)}/plugin/claude"
-        kept = fields(host.runner.get([f"{folder}/session"]).get(f"{folder}/session", b"")) if resume else {}
+        kept = self.session(host, record.id) if resume else {}
         session, words, args = kept.get("session_id") or record.plugin.get("session_id", ""), list[str](), record.args
         if session:
             said = kept.get("transcript_path", "")
@@ -96,7 +96,8 @@ class Claude(AgentType):
         account = f"{config or host.home}/.claude.json"
         return [
             program(name=program_of(self, record)[0], install=self.install),
-            claude(hook=hook_path(host), account=account, folder=project(record)),
+            script(path=hook_path(host), source=FILES / "hook.sh"),
+            claude(account=account, folder=project(record)),
         ]
 
     def status(self, view: View) -> Status:
@@ -119,13 +120,6 @@ class Claude(AgentType):
             return Status("UNKNOWN", "its status file cannot be read", since=at or started, source="file")
         reason, detail = failure(event) if name == "StopFailure" else ("turn-end", "")
         return Status("WAITING", reason, detail, since=max(since, at), source="file")
-
-    def event(self, view: View) -> tuple[dict[str, str], float]:
-        """The latest that a hook of this run told, and when."""
-        at = view.mtime(view.plugin("status"))
-        if at < view.mtime(f"{view.folder}/activity/start"):
-            return {}, 0.0
-        return fields(view.read(view.plugin("status"))), at
 
     def asked(self, view: View, since: float) -> str:
         """The tool of the dialog that opened at that time."""
@@ -156,13 +150,6 @@ class Claude(AgentType):
         now = self.status(view)
         return now.state != "WAITING" or view.probe.now - now.since > SETTLED
 
-    def clean(self, text: str) -> str:
-        """No command, no shell mode, no list of files or line end that would take the Enter."""
-        text = text.rstrip()
-        before = " " if text[:1] in ("/", "!") else ""
-        after = " " if re.search(r"(^|\s)@\S*$", text) or text.endswith("\\") else ""
-        return before + text + after
-
     def box(self, screen: str) -> str | None:
         """Between the last two rules; what is dim there is only a hint of Claude's."""
         rows = [visible(row) for row in screen.split("\n")]
@@ -175,51 +162,28 @@ class Claude(AgentType):
         """There is room for one."""
         return () if "stashed" in screen.rpartition("\u2500")[2] else ("C-s",)
 
-    def mark(self, view: View) -> list[Any]:
-        path = self.transcript(view)
-        size = view.host.runner.run(cmd("wc", "-c", path), check=False).text.split() if path else []
-        return [path, int(size[0]) if size else 0]
-
     def received(self, view: View, text: str, mark: Any) -> str:
         """A turn that was typed, or an entry of its queue: what comes out of the queue went into it earlier."""
         path, size = mark
         now = self.transcript(view)
         for one, start in ((path, size), *([(now, 0)] if now != path else [])):
-            for line in entries(self.tail(view, one, start) if one else b""):
+            for line in entries(self.tail(view, one, start)):
                 if line.get("promptSource") == "typed" and plain(said_by_user(line)) == plain(text):
                     return "its transcript has the message"
                 if line.get("operation") == "enqueue" and plain(line.get("content")) == plain(text):
                     return "in its queue, to be read after what it does now"
         return ""
 
-    def tail(self, view: View, path: str, start: int) -> bytes:
-        return view.host.runner.run(cmd("tail", "-c", f"+{start + 1}", path), check=False).out
-
     def answer(self, view: View, text: str) -> str | None:
         """What it wrote after the last turn with this text."""
         path, parts = self.transcript(view), None
-        for line in entries(self.tail(view, path, 0) if path else b""):
+        for line in entries(self.tail(view, path)):
             queued = line.get("attachment", {}).get("prompt") or line.get("content")  # read amid a turn, or later
             if plain(text) in (plain(said_by_user(line)), plain(queued)):
                 parts = list[str]()
             elif parts is not None and line.get("type") == "assistant":
                 parts += [block["text"] for block in line["message"]["content"] if block.get("type") == "text"]
         return None if parts is None else "\n\n".join(parts)
-
-    def transcript(self, view: View) -> str:
-        return fields(view.read(view.plugin("session"))).get("transcript_path", "")
-
-
-def fields(event: bytes) -> dict[str, str]:
-    """Of an event that may be cut short: the first text under each key."""
-    found: dict[str, str] = {}
-    for key, value in FIELD.findall(event):
-        found.setdefault(key.decode(), json.loads(value))
-    return found
-
-
-def hook_path(host: Host) -> str:
-    return f"{host.dir}/commands/claude_hook.sh"
 
 
 def settings(script: str, folder: str, theirs: dict[str, Any], args: list[str]) -> str:
@@ -320,17 +284,3 @@ def said_by_user(line: dict[str, Any]) -> str | None:
 def plain(text: Any) -> str | None:
     """As Claude keeps what is typed: composed, tabs as four blanks, outer ones gone."""
     return unicodedata.normalize("NFC", text.replace("\t", "    ")).strip() if isinstance(text, str) else None
-
-
-def visible(row: str) -> str:
-    """A line of the screen without its colours and what is dim, the first character of that under the cursor."""
-    shown, dim, cursor = "", False, False
-    for at, part in enumerate(COLOUR.split(row)):
-        if at % 2:
-            codes = re.sub(r"[34]8;(5;\d+|2;\d+;\d+;\d+)", "", part).split(";")
-            dim = "2" in codes or (dim and not {"", "0", "22"} & set(codes))
-            shown = shown[:-1] if dim and cursor else shown
-            cursor = "7" in codes or (cursor and not {"", "0", "27"} & set(codes))
-        elif not dim:
-            shown += part
-    return shown.rstrip()

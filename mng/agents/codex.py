@@ -9,13 +9,13 @@ from pathlib import Path, PurePath
 from typing import Any, ClassVar
 
 from mng.agents import tmux
-from mng.agents.claude import visible
-from mng.agents.types import AgentType, Status, View, launch_words, program_of
+from mng.agents.hooked import Hooked, fields, hook_path, visible
+from mng.agents.types import Status, View, launch_words, program_of
 from mng.host import Host
 from mng.records import AgentRecord
-from mng.roles.codex import codex
 from mng.roles.programs import program
 from mng.roles.role import Role
+from mng.roles.script import FILES, script
 from mng.shell import Cmd, cmd, joined
 
 AT_WORK = ("UserPromptSubmit", "PreToolUse", "PermissionRequest", "PostToolUse")
@@ -30,17 +30,16 @@ USUAL_ENV = (
 LAG = 1.5  # seconds that the title may be behind the hooks
 OPTIONS = ["--no-daemon", "--dangerously-bypass-hook-trust", "-c", "check_for_update_on_startup=false",
            "-c", 'tui.terminal_title=["activity","project"]']  # fmt: skip
-FIELD = re.compile(rb'"(session_id|transcript_path|hook_event_name|tool_name|command)":("(?:[^"\\]|\\.)*")')
 QUEUE = "Messages to be submitted after next tool call"
 
 
-class Codex(AgentType):
+class Codex(Hooked):
     """`codex` in its terminal, without its background server, which would outlive the session."""
 
     name: ClassVar[str] = "codex"
     program: ClassVar[tuple[str, ...]] = ("codex",)
     install: ClassVar[Cmd | None] = cmd("npm", "install", "-g", "@openai/codex")
-    gate: ClassVar[str] = "typing"
+    opens: ClassVar[re.Pattern[str]] = re.compile(r"(^|\s)[@$/]\S*$")
 
     @property
     def pass_env(self) -> tuple[str, ...]:  # type: ignore[override]
@@ -57,21 +56,22 @@ class Codex(AgentType):
 
     def launch(self, record: AgentRecord, host: Host, *, resume: bool) -> Cmd:
         folder = f"{host.agent_dir(record.id)}/plugin/codex"
-        kept = host.runner.get([f"{folder}/session"]).get(f"{folder}/session", b"") if resume else b""
-        session = fields(kept).get("session_id")
+        session = self.session(host, record.id).get("session_id") if resume else ""
         words = ["resume", session] if session else []
         line = launch_words(self, record, words, OPTIONS, trust(record), hooks(hook_path(host), folder), record.args)
         title = cmd("printf", f"\\033]2;{STARTING}\\007")
         return joined(joined(cmd("mkdir", "-p", folder), "; ", title), "; ", line)
 
     def roles(self, record: AgentRecord, host: Host) -> list[Role]:
-        return [program(name=program_of(self, record)[0], install=self.install), codex(hook=hook_path(host))]
+        return [
+            program(name=program_of(self, record)[0], install=self.install),
+            script(path=hook_path(host), source=FILES / "hook.sh"),
+        ]
 
     def status(self, view: View) -> Status:
         title = view.pane.title if view.pane else ""
-        event, at = fields(view.read(view.plugin("status"))), view.mtime(view.plugin("status"))
-        started = view.mtime(f"{view.folder}/activity/start")
-        name = event.get("hook_event_name", "") if at >= started else ""
+        event, at = self.event(view)
+        started, name = view.mtime(f"{view.folder}/activity/start"), event.get("hook_event_name", "")
         if title == STARTING:
             return self.starting(view, started)
         if ASKS.match(title):
@@ -109,13 +109,6 @@ class Codex(AgentType):
     def ready(self, view: View) -> bool:
         return view.pane is not None and view.pane.title not in ("", STARTING)
 
-    def clean(self, text: str) -> str:
-        """No command, no shell mode, no list of completions that would take the Enter; codex trims the blanks again."""
-        text = text.rstrip()
-        before = " " if text[:1] in ("/", "!") else ""
-        after = " " if re.search(r"(^|\s)[@$/]\S*$", text) else ""
-        return before + text + after
-
     def safe(self, view: View) -> bool:
         """Not between the hook before a tool and the dialog that may ask for it."""
         name = fields(view.read(view.plugin("status"))).get("hook_event_name")
@@ -133,39 +126,31 @@ class Codex(AgentType):
 
     def mark(self, view: View) -> list[Any]:
         """The rollout, where it ends, and the queue on the screen."""
-        path = self.transcript(view)
-        size = view.host.runner.run(cmd("wc", "-c", path), check=False).text.split() if path else []
-        return [path, int(size[0]) if size else 0, queued(view)]
+        return [*super().mark(view), queued(view)]
 
     def received(self, view: View, text: str, mark: Any) -> str:
         before, size, queue = mark
-        path = rollout_now(view)
-        if path:
-            start = size + 1 if path == before else 1
-            new = view.host.runner.run(cmd("tail", "-c", f"+{start}", path), check=False).out
-            if text.strip() in messages(new):
-                return "its rollout has the message"
+        path = self.rollout(view)
+        if text.strip() in messages(self.tail(view, path, size if path == before else 0)):
+            return "its rollout has the message"
         head = "".join(text.split())[:60]
         if BUSY.match(view.pane.title if view.pane else "") and queued(view).count(head) > queue.count(head):
             return "in its queue, to be read after the tool that runs now"
         return ""
 
+    def rollout(self, view: View) -> str:
+        """The path of the rollout, at this moment rather than at that of the view."""
+        return self.session(view.host, view.record.id).get("transcript_path", "")
+
     def answer(self, view: View, text: str) -> str | None:
-        path, parts = rollout_now(view), None
-        whole = view.host.runner.run(cmd("cat", path), check=False).out if path else b""
+        parts = None
+        whole = self.tail(view, self.rollout(view))
         for item in (payload.get("item", {}) for payload in items(whole, b'"item_completed"')):
             if item.get("type") == "UserMessage" and content(item).strip() == text.strip():
                 parts = list[str]()
             elif parts is not None and item.get("type") == "AgentMessage":
                 parts.append(content(item))
         return None if parts is None else "\n\n".join(parts)
-
-    def transcript(self, view: View) -> str:
-        return fields(view.read(view.plugin("session"))).get("transcript_path", "")
-
-
-def hook_path(host: Host) -> str:
-    return f"{host.dir}/commands/codex_hook.sh"
 
 
 def hooks(script: str, folder: str) -> list[str]:
@@ -183,20 +168,6 @@ def trust(record: AgentRecord) -> list[str]:
     folders = dict.fromkeys(folder for folder in (record.work.path, record.work.root, repo) if folder)
     trusted = ",".join(f'{json.dumps(folder)}={{trust_level="trusted"}}' for folder in folders)
     return ["-c", f"projects={{{trusted}}}"]
-
-
-def fields(event: bytes) -> dict[str, str]:
-    """Of an event that may be cut short: the first of each key."""
-    found: dict[str, str] = {}
-    for key, value in FIELD.findall(event):
-        found.setdefault(key.decode(), json.loads(value))
-    return found
-
-
-def rollout_now(view: View) -> str:
-    """The path of the rollout, at this moment rather than at that of the view."""
-    path = view.plugin("session")
-    return fields(view.host.runner.get([path]).get(path, b"")).get("transcript_path", "")
 
 
 def messages(rollout: bytes) -> set[str]:

@@ -11,9 +11,9 @@ from typing import Any, ClassVar
 from mng.agents.types import AgentType, Status, View
 from mng.host import Host
 from mng.records import AgentRecord
-from mng.roles.demo import demo
 from mng.roles.programs import program
 from mng.roles.role import Role
+from mng.roles.script import script
 from mng.shell import Cmd, cmd
 
 COLOUR = re.compile("\x1b\\[[0-9;]*m")
@@ -35,7 +35,7 @@ class Demo(AgentType):
     def roles(self, record: AgentRecord, host: Host) -> list[Role]:
         if host.local:
             return []
-        return [program(name="python3"), demo(path=place(host), program=PROGRAM.read_bytes())]
+        return [program(name="python3"), script(path=place(host), source=PROGRAM)]
 
     def status(self, view: View) -> Status:
         fact, started = told(view), view.mtime(f"{view.folder}/activity/start")

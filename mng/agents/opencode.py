@@ -12,9 +12,9 @@ from mng.agents.types import AgentType, Status, View, launch_words, program_of
 from mng.errors import MngError
 from mng.host import Host
 from mng.records import AgentRecord
-from mng.roles.opencode import opencode
 from mng.roles.programs import program
 from mng.roles.role import Role
+from mng.roles.script import FILES, script
 from mng.runner import File
 from mng.shell import Cmd, cmd, joined
 
@@ -51,13 +51,13 @@ class Opencode(AgentType):
         kept = host.runner.get([f"{folder}/session"]).get(f"{folder}/session", b"") if resume else b""
         session = "" if CHOOSES_SESSION.intersection(record.args) else kept.decode().strip()
         line = launch_words(self, record, ["-s", session] if session else [], record.args)
-        return joined(cmd("sh", script(host), folder), " ", line)
+        return joined(cmd("sh", script_path(host), folder), " ", line)
 
     def roles(self, record: AgentRecord, host: Host) -> list[Role]:
         return [
             program(name=program_of(self, record)[0], install=self.install),
             program(name="curl", install=cmd("apt-get", "install", "-y", "curl")),
-            opencode(script=script(host)),
+            script(path=script_path(host), source=FILES / "opencode.sh"),
         ]
 
     def status(self, view: View) -> Status:
@@ -101,7 +101,7 @@ class Opencode(AgentType):
         return None if parts is None else "\n\n".join(part for part in parts if part)
 
 
-def script(host: Host) -> str:
+def script_path(host: Host) -> str:
     return f"{host.dir}/commands/opencode.sh"
 
 

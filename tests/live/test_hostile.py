@@ -80,7 +80,7 @@ def test_without_mischief_it_is_a_claude(driven: Callable[..., Driven]) -> None:
     claude.paste("/exit")
     claude.keys("Enter")
     claude.world.wait(lambda: claude.hooks()[-1] == "SessionEnd")
-    assert not list((claude.world.home / ".claude/sessions").glob("*"))
+    claude.world.wait(lambda: not list((claude.world.home / ".claude/sessions").glob("*")))
     assert claude.hooks()[:4] == ["SessionStart", "UserPromptSubmit", "Stop", "UserPromptSubmit"]
     claude.start("--resume", SESSION)
     claude.until("idle")

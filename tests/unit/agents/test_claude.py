@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from mng.agents.claude import Claude, plain, project, visible, without_session, without_settings
+from mng.agents.claude import Claude, plain, project, without_session, without_settings
+from mng.agents.hooked import visible
 from mng.agents.types import Status
 from mng.errors import UsageError
 from mng.records import AgentRecord, Work

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from mng.agents.codex import Codex, fields, messages
+from mng.agents.codex import Codex, messages
+from mng.agents.hooked import fields
 from mng.agents.types import Status
 from mng.records import Work
 from mng.roles.role import provision
@@ -194,7 +195,7 @@ def test_the_answer_is_what_was_said_after_the_last_message_of_that_text(seen: S
 
     assert CODEX.answer(seen.view(), "hi") is None
     seen.wrote("session", event("SessionStart"))
-    seen.answers(cat=user("hi") + reply("old") + user("hi") + reply("first") + reply("second"))
+    seen.answers(tail=user("hi") + reply("old") + user("hi") + reply("first") + reply("second"))
     assert CODEX.answer(seen.view(), "hi") == "first\n\nsecond"
     assert CODEX.answer(seen.view(), "ho") is None
 
@@ -208,7 +209,9 @@ def test_fields_are_read_of_an_event_cut_short() -> None:
     assert fields(text[:-4].encode()) == {
         "session_id": "s-1", "transcript_path": "/r/s-1.jsonl", "hook_event_name": "PreToolUse", "tool_name": "apply",
     }  # fmt: skip
-    assert fields(b'{"prompt":"\\"session_id\\":\\"x\\"","session_id":"y"}') == {"session_id": "y"}
+    assert fields(b'{"prompt":"\\"session_id\\":\\"x\\"","session_id":"y"}') == {
+        "prompt": '"session_id":"x"', "session_id": "y",
+    }  # fmt: skip
 
 
 def test_the_line_has_all_that_is_ours_and_then_all_that_is_the_users(seen: Seen, tmp_path: Path) -> None:
@@ -222,7 +225,7 @@ def test_the_line_has_all_that_is_ours_and_then_all_that_is_the_users(seen: Seen
     script = tmp_path / "printed"
     subprocess.run(["sh", "-c", f'npx() {{ for word; do echo "<$word>"; done >{script}; }}; {shown}'], check=True)
     words = script.read_text()
-    assert f'command="sh {seen.host.dir}/commands/codex_hook.sh Stop {seen.folder}/plugin/codex"' in words
+    assert f'command="sh {seen.host.dir}/commands/hook.sh Stop {seen.folder}/plugin/codex"' in words
     assert words.endswith("<-m>\n<x $y>\n<it's>\n")
 
 
@@ -248,7 +251,7 @@ def test_the_role_asks_for_the_program_and_is_ok_the_second_time(seen: Seen) -> 
 
 
 def hook(folder: Path, name: str, text: str) -> None:
-    line = ["sh", str(ROOT / "roles/files/codex_hook.sh"), name, str(folder)]
+    line = ["sh", str(ROOT / "roles/files/hook.sh"), name, str(folder)]
     done = subprocess.run(line, input=text.encode(), capture_output=True, check=True, timeout=20)
     assert (done.stdout, done.stderr) == (b"", b"")
 

@@ -1,4 +1,4 @@
-# codex_hook.sh EVENT FOLDER: keep what codex tells of itself, one JSON object on stdin, where `mng list` reads it:
+# hook.sh EVENT FOLDER: keep what an agent's program tells of itself by its hooks, one JSON object on stdin, where `mng list` reads it:
 # `status` is the latest event, `permission` and `session` the latest of their kind; the head of each has all that counts.
 # Prints nothing: what a hook prints becomes part of the conversation.
 exec >/dev/null 2>&1
@@ -19,9 +19,10 @@ mv -f "$new" "$2/status"
 # While a message is being typed no dialog may open, or its Enter would answer that. A sender that was killed is not waited for.
 case $1 in
 PreToolUse)
-    for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25; do
+    for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30; do
         [ -e "$2/typing" ] || exit 0
         sleep 0.1
+        touch "$2/status" # the dialog opens from now
     done
     rm -f "$2/typing"
     ;;
