@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -10,12 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
+    from mng.layout import Sections
     from mng.log import Log
     from mng.rows import Results as Results
     from mng.rows import Row as Row
     from mng.rows import Template
-
-Sections = Sequence[tuple[str, Sequence[tuple[str, str]]]]  # headings, each with pairs of columns
 
 
 @dataclass
@@ -28,6 +28,7 @@ class Now:
     template: Template | None = None
     log: Log | None = None
     progress: bool = False  # a progress line stands on the terminal
+    held: list[str] | None = None  # what is said while another program has the terminal
 
 
 now = Now()
@@ -115,49 +116,29 @@ def text_of(row: Any) -> str:
     text = row.human()
     if text is not None:
         return str(text)
+    from mng import layout
     from mng.rows import cell, value_at
 
     pairs = [(header, clean(cell(value_at(row, path)))) for header, path in row.headers().items()]
-    return aligned([pair for pair in pairs if pair[1]])
+    return layout.aligned([pair for pair in pairs if pair[1]])
 
 
 def table(rows: Sequence[Row]) -> None:
-    """Aligned columns; with rich on a terminal, cut to its width."""
+    """Aligned columns; on a terminal in colour and cut to its width."""
     if not rows:
         return
     if not hasattr(rows[0], "headers"):
         write("".join(f"{row}\n" for row in rows))
         return
+    from mng import layout
     from mng.rows import cell, value_at
 
     headers = rows[0].headers()
     cells = [[clean(cell(value_at(row, path))) for path in headers.values()] for row in rows]
-    if not fancy(sys.stdout):
-        write(aligned([list(headers), *cells]) + "\n")
-        return
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    console = Console(file=sys.stdout, highlight=False)
-    texts = [[Text(text) for text in line] for line in cells]
-    for line in texts:
-        for text in line[1:-1]:
-            text.truncate(max(console.width // 3, 12), overflow="ellipsis")
-    grid = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for column in zip(map(Text, headers), *texts, strict=True):
-        grid.add_column(column[0], no_wrap=True, width=max(text.cell_len for text in column))
-    before = sum((column.width or 0) + 2 for column in grid.columns[:-1])
-    for line in texts:
-        line[-1].truncate(max(console.width - before, 1), overflow="ellipsis")
-        grid.add_row(*line)
-    grid.width = before + (grid.columns[-1].width or 0)  # its natural one: rich makes it fit by dropping first columns
-    console.print(grid, crop=True)
-
-
-def aligned(lines: Sequence[Sequence[str]]) -> str:
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)] if lines else []
-    return "\n".join("   ".join(t.ljust(w) for t, w in zip(line, widths, strict=True)).rstrip() for line in lines)
+    if fancy(sys.stdout):
+        write(layout.table(list(headers), cells, width_of(sys.stdout)))
+    else:
+        write(layout.aligned([list(headers), *cells]))
 
 
 def clean(text: str) -> str:
@@ -220,41 +201,10 @@ def passed(stream: Any, data: Any) -> None:
 
 def document(title: str, text: str, sections: Sections) -> None:
     """Help: a headline, prose, then two columns under headings."""
-    if not fancy(sys.stdout):
-        write(plain_document(title, text, sections))
-        return
-    from rich.console import Console
-    from rich.padding import Padding
-    from rich.table import Table
-    from rich.text import Text
+    from mng import layout
 
-    console = Console(file=sys.stdout, highlight=False)
-    console.print(Text(title, "bold"), *([Text(f"\n{text}")] if text else []), sep="\n")
-    for heading, rows in sections:
-        grid = Table.grid(padding=(0, 2))
-        grid.add_column(max_width=max(console.width * 2 // 5, 16))
-        for left, right in rows:
-            grid.add_row(Text(left, "cyan"), Text(right))
-        console.print("", Text(heading, "bold"), Padding(grid, (0, 2)), sep="\n")
-
-
-def plain_document(title: str, text: str, sections: Sections, width: int = 0) -> str:
-    import shutil
-    import textwrap
-
-    width = max(width or shutil.get_terminal_size((100, 24)).columns, 30)
-    column = min(max((len(left) for _, rows in sections for left, _ in rows), default=0), width * 2 // 5) + 2
-    lines = [title, *(["", text] if text else [])]
-    for heading, rows in sections:
-        lines += ["", heading]
-        for left, right in rows:
-            beside = textwrap.wrap(right, width - column - 2) or [""]
-            if len(left) > column - 2:
-                lines.append(f"  {left}")
-            else:
-                lines.append(f"  {left:{column}}{beside.pop(0)}".rstrip())
-            lines += [f"  {'':{column}}{line}".rstrip() for line in beside if line]
-    return "\n".join(lines) + "\n"
+    width = width_of(sys.stdout) if stdout_is_terminal() else int(os.environ.get("COLUMNS") or 100)
+    write(layout.help_page(title, text, sections, width, colours=fancy(sys.stdout)))
 
 
 # ── all else ─────────────────────────────────────────────────────────────────────────────────────
@@ -280,7 +230,7 @@ def progress(text: str) -> None:
     """What is waited for: on a terminal a line that the next one replaces; lines with -v; else nothing."""
     if now.verbose or not fancy(sys.stderr):
         detail(text)
-    elif not now.quiet:
+    elif not now.quiet and now.held is None:
         clear()
         sys.stderr.write(text[: width_of(sys.stderr) - 1])
         sys.stderr.flush()
@@ -306,8 +256,23 @@ def error(text: str) -> None:
         say(text)
 
 
+@contextlib.contextmanager
+def held() -> Iterator[None]:
+    """Say nothing on the terminal meanwhile, all of it afterwards."""
+    clear()
+    now.held = []
+    try:
+        yield
+    finally:
+        texts, now.held = now.held, None
+        for text in texts:
+            say(text)
+
+
 def say(text: str) -> None:
-    if sys.stderr is None:
+    if now.held is not None:
+        now.held.append(text)
+    if sys.stderr is None or now.held is not None:
         return
     clear()
     try:

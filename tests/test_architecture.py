@@ -22,7 +22,7 @@ FOLDERS = {
 }  # where they lie: what they are imported as
 LAYERS = [  # a file imports from its own line and the lines above it
     {"mng.errors", "mng.shell", "mng.names"},
-    {"mng.settings", "mng.output", "mng.log", "mng.rows", "mng.records", "mng.plugins"},
+    {"mng.settings", "mng.output", "mng.log", "mng.rows", "mng.layout", "mng.records", "mng.plugins"},
     {"mng.runner", "mng.host"},
     {"mng.inventory", "mng.sync"},
     {"mng.roles"},

@@ -122,7 +122,8 @@ class Agent:
         """MngError if the program just started has ended already: most that fail do so at once."""
         time.sleep(seconds)
         if self.host.runner.get([f"{self.folder}/exit"]) and (now := status(view := self.view())).state == "FAILED":
-            raise MngError(f"{self.name} ended at once: {now.reason}", self.last_words(view))
+            words = f"{self.last_words(view)}\n     the agent stays: mng start {self.name}, or: mng destroy {self.name}"
+            raise MngError(f"{self.name} ended at once: {now.reason}", words)
 
     def wait(self, what: str, timeout: float, *states: str) -> Status:
         """Until it is in one of the states, or takes messages; MngError when it ended or after `timeout` seconds."""

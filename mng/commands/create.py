@@ -163,7 +163,11 @@ def create(c: Context, o: CreateOptions) -> AgentRow:
     output.progress(f"creating {plan.record.name}: {plan.record.type}, {plan.record.work.kind} {plan.record.work.path}")
     with editing(o) as edited:
         agent = build(plan, o.settings.host_dir / "journal")
-    return carry_on(agent, o, fresh=True, message=edited() or message)
+    try:
+        message = edited() or message
+    except MngError as error:
+        raise MngError(f"{agent.name} is there, but has no message: {error.what}", error.hint) from None
+    return carry_on(agent, o, fresh=True, message=message)
 
 
 def existing(inventory: Inventory, name: str) -> Agent | None:
@@ -176,11 +180,12 @@ def editing(o: CreateOptions) -> Iterator[Callable[[], str]]:
     if not o.edit_message:
         yield lambda: ""
         return
-    from concurrent.futures import ThreadPoolExecutor
+    from concurrent.futures import ThreadPoolExecutor, wait
 
-    with ThreadPoolExecutor(1) as pool:
+    with output.held(), ThreadPoolExecutor(1) as pool:
         writing = pool.submit(composed, "First message for the agent, which is being made meanwhile")
         yield writing.result
+        wait([writing])
 
 
 def first_message(o: CreateOptions) -> str:

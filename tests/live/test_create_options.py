@@ -387,6 +387,15 @@ def test_first_messages(world: World) -> None:
     assert len(agents(world)) == 3
 
 
+def test_an_editor_has_the_terminal_to_itself_and_its_failure_leaves_the_agent(world: World) -> None:
+    world.tool("editor", "#!/bin/sh\nsleep 2\necho EDITED >&2\nexit 3\n")
+    words = ["create", "x", "demo", "--no-connect", "--edit-message", "-v"]
+    done = world.mng(*words, env={"EDITOR": "editor", "VISUAL": None}, check=False)
+    assert done.code == 1 and "x is there, but has no message: the editor editor ended with exit code 3" in done.err
+    assert done.err.index("EDITED") < done.err.index("workdir: worktree")
+    assert agents(world)[0]["state"] in ("RUNNING", "WAITING")
+
+
 def test_a_resume_message_at_every_later_start(world: World) -> None:
     (world.root / "again").write_text("go on from a file")
     world.mng("create", "x", "demo", "--no-connect", "--await-ready", "--resume-message", "go on please")

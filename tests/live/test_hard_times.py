@@ -130,7 +130,7 @@ def test_an_agent_that_exits_at_once(world: World) -> None:
     failed = world.mng("create", "x", "--agent-cmd", "echo no-such-account >&2; exit 3", "--no-connect", check=False)
     line = clear(failed, 1)
     assert "ended at once" in line and "exit code 3" in line
-    assert "no-such-account" in failed.err
+    assert "no-such-account" in failed.err and "mng destroy x" in failed.err
     assert states(world) == {"x": "FAILED"}
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mng.cli import docs
-from mng.output import plain_document
+from mng.layout import help_page
 from tests.unit.cli.conftest import Ended
 from tests.unit.cli.fakes import contents
 
@@ -24,7 +24,7 @@ def test_help(mng: Callable[[str], Ended], line: str) -> None:
 @pytest.mark.parametrize("width", [1, 30, 47, 80, 300])
 def test_any_width(width: int) -> None:
     rows = [("-x, --an-option-that-is-long VALUE", "what it does " * 10), ("-y", "")]
-    shown = plain_document("title", "text", [("Group", rows)], width)
+    shown = help_page("title", "text", [("Group", rows)], width)
     assert "--an-option-that-is-long VALUE\n" in shown or width == 300
     assert " ".join(shown.split()).count("what it does") == 10
 
