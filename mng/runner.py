@@ -139,10 +139,11 @@ class LocalRunner:
 
     @contextlib.contextmanager
     def lock(self, path: str, timeout: float) -> Iterator[None]:
-        """Hold `path` against all others (flock, so it ends with this process); MngError after `timeout` seconds."""
+        """Hold `path`, a file or folder, against all others (flock: ends with this process); MngError after `timeout` seconds."""
         try:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
-            held = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            how = os.O_RDONLY if Path(path).is_dir() else os.O_RDWR | os.O_CREAT
+            held = os.open(path, how | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise MngError(f"cannot lock {path}: {error.strerror}") from None
         end = time.monotonic() + timeout

@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError
 
 from mng.errors import UsageError
 
+VARIABLES = {"prefix": "MNG_PREFIX", "host_dir": "MNG_HOST_DIR"}
+
 
 class AgentTypeSettings(BaseModel):
     """`[agent_types.NAME]`: a type of one's own, or changes to one of ours."""
@@ -52,10 +54,19 @@ class Settings(BaseModel):
 
     def where(self, *path: str) -> str:
         """`FILE:LINE: a.b.c`, of the last file that says it."""
-        for source in reversed(self._sources):
-            if has(source.data, path):
-                return f"{source.file}:{line_of(source.text, path)}: {'.'.join(path)}"
-        return ".".join(path)
+        return ": ".join(filter(None, (self.place(*path), ".".join(path))))
+
+    def place(self, *path: str) -> str:
+        """`FILE:LINE` of the last file that says it; "" if none does."""
+        found = next((source for source in reversed(self._sources) if has(source.data, path)), None)
+        return f"{found.file}:{line_of(found.text, path)}" if found else ""
+
+    def data(self) -> dict[str, Any]:
+        """What the files say together."""
+        merged: dict[str, Any] = {}
+        for source in self._sources:
+            merge(merged, source.data)
+        return merged
 
 
 def root_name() -> str:
@@ -69,18 +80,25 @@ def user_dir() -> Path:
 
 def load(context: str | Path | None = None) -> Settings:
     """The settings for work from `context` (this folder without it); UsageError names file, line and key."""
-    sources = [source for file in files(Path(context or Path.cwd())) if (source := read(file))]
+    return combined([source for file in files(Path(context or here())).values() if (source := read(file))])
+
+
+def combined(sources: list[Source], environment: bool = True) -> Settings:
+    """Settings of these files, the weakest first, and of the environment."""
     data: dict[str, Any] = {}
     for source in sources:
         merge(data, source.data)
-    for name, key in (("MNG_PREFIX", "prefix"), ("MNG_HOST_DIR", "host_dir")):
-        if os.environ.get(name):
+    for key, name in VARIABLES.items():
+        if environment and os.environ.get(name):
             data[key] = os.environ[name]
     settings = checked(data, sources) if data else Settings.model_construct()
     folder = settings.host_dir.expanduser() if "host_dir" in data else user_dir()
     prefix = settings.prefix if "prefix" in data else f"{root_name()}-"
     if not re.fullmatch(r"[A-Za-z0-9_-]*", prefix):
-        raise UsageError(f"prefix {prefix!r}: letters, digits, - and _ only, since it begins the names of tmux sessions")
+        plain = Settings.model_construct()
+        plain._sources = sources
+        at = "MNG_PREFIX" if environment and os.environ.get("MNG_PREFIX") else plain.where("prefix")
+        raise UsageError(f"{at}: {prefix!r}: letters, digits, - and _ only, since it begins the names of tmux sessions")
     done = settings.model_copy(update={"host_dir": folder.absolute(), "prefix": prefix})
     done._sources = sources
     return done
@@ -101,36 +119,52 @@ def checked(data: dict[str, Any], sources: list[Source]) -> Settings:
     raise UsageError(f"{at}: {first['msg'][:1].lower()}{first['msg'][1:]}, not {first['input']!r}")
 
 
-def files(context: Path) -> list[Path]:
-    """The settings files that may exist, the weakest first."""
-    folder = project(context.absolute())
-    local = [folder / f".{root_name()}" / name for name in ("settings.toml", "settings.local.toml")] if folder else []
-    return [user_dir() / "profiles" / profile() / "settings.toml", *local]
+def files(context: Path) -> dict[str, Path]:
+    """The settings files that may exist, by scope, the weakest first; outside of any project the user's alone."""
+    found = {"user": user_dir() / "profiles" / profile() / "settings.toml"}
+    if folder := project(here() / context):
+        found |= {"project": folder / f".{root_name()}/settings.toml", "local": folder / f".{root_name()}/settings.local.toml"}
+    return found
+
+
+def here() -> Path:
+    """This folder; the name that it had if it is gone."""
+    try:
+        return Path.cwd()
+    except OSError:
+        return Path(os.environ.get("PWD") or "/")
 
 
 def profile() -> str:
     """Whose settings: MNG_PROFILE, else the line in `~/.mng/profile`, else `default`."""
-    if name := os.environ.get("MNG_PROFILE"):
-        return name
-    try:
-        return (user_dir() / "profile").read_text().strip() or "default"
-    except OSError:
-        return "default"
+    name, at = os.environ.get("MNG_PROFILE", ""), "MNG_PROFILE"
+    if not name:
+        try:
+            name, at = (user_dir() / "profile").read_text(errors="replace").strip(), str(user_dir() / "profile")
+        except OSError:
+            return "default"
+    if name and not re.fullmatch(r"\w[\w.-]*", name):
+        raise UsageError(f"{at}: {name[:60]!r} can't be the name of a profile", "letters, digits, ., - and _ only")
+    return name or "default"
 
 
 def project(context: Path) -> Path | None:
-    """The nearest folder with settings, up to the git root or below home; outside of both, only the folder itself."""
-    home, chain = Path.home(), []
+    """The nearest folder with settings, up to the git root or below home; without settings, the git root.
+
+    Outside of both, only the folder itself.
+    """
+    home, chain, root = Path.home(), [], None
     for folder in (context, *context.parents):
         if folder == home:
             break
         chain.append(folder)
         if (folder / ".git").exists():
+            root = folder
             break
     else:
         chain = [context]
     names = (f".{root_name()}/settings.toml", f".{root_name()}/settings.local.toml")
-    return next((folder for folder in chain for name in names if (folder / name).is_file()), None)
+    return next((folder for folder in chain for name in names if (folder / name).is_file()), root)
 
 
 def read(file: Path) -> Source | None:
@@ -140,6 +174,11 @@ def read(file: Path) -> Source | None:
         return None
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{file}: cannot be read: {error}") from None
+    return parsed(file, text)
+
+
+def parsed(file: Path, text: str) -> Source:
+    """UsageError, with the line, for text that is no TOML."""
     import tomllib
 
     try:

@@ -171,7 +171,8 @@ def choose(name: str, settings: Settings) -> Chosen:
     word = name
     while word in settings.agent_types:
         if word in seen:
-            raise UsageError(f"agent type {name}: parent_type goes in a circle: {' -> '.join([*seen, word])}")
+            at = settings.where("agent_types", seen[-1], "parent_type")
+            raise UsageError(f"{at}: goes in a circle: {' -> '.join([*seen, word])}", "the last of them needs a built-in type")
         seen.append(word)
         custom = settings.agent_types[word]
         chosen = replace(
@@ -186,5 +187,7 @@ def choose(name: str, settings: Settings) -> Chosen:
     if word in BUILT_IN:
         return replace(chosen, kind=built_in(word) or AgentType())
     if word != name and not chosen.program:
-        raise UsageError(f"agent type {name}: no parent_type {word!r}", did_you_mean(word, [*BUILT_IN, *settings.agent_types]))
+        at = settings.where("agent_types", seen[-1], "parent_type")
+        others = [one for one in settings.agent_types if one not in seen]
+        raise UsageError(f"{at}: no agent type {word!r}", did_you_mean(word, [*BUILT_IN, *others]))
     return replace(chosen, kind=built_in("generic") or AgentType(), program=chosen.program or (word,))

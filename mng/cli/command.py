@@ -11,18 +11,22 @@ from invoke.exceptions import Exit
 from invoke.tasks import Task
 
 from mng import output, settings
+from mng.cli.contents import Contents
 from mng.cli.options import Option, Options
 from mng.errors import MngError, UsageError
+from mng.settings import Settings
 
 
 class Command(Task[Any]):
     """A task `def body(c, o: Model)`. A parser passes every field, a Python caller only some."""
 
-    def __init__(self, body: Callable[..., Any], shows: type | None = None, **kwargs: Any) -> None:
+    contents: Contents | None = None  # the table it was loaded from
+
+    def __init__(self, body: Callable[..., Any], shows: type | None = None, mends: bool = False, **kwargs: Any) -> None:
         annotation = list(body.__annotations__.values())[1]
         named = isinstance(annotation, str)
         self.model: type[Options] = body.__globals__[annotation] if named else annotation
-        self.shows = shows
+        self.shows, self.mends = shows, mends
         kwargs.setdefault("name", body.__name__.strip("_").replace("_", "-"))
         self.path: str = kwargs["name"]  # with its group: `snapshot create`
         super().__init__(body, positional=(), **kwargs)
@@ -35,8 +39,20 @@ class Command(Task[Any]):
         typed = o is None and given.keys() >= self.model.model_fields.keys()
         if o is None:
             o = self.model.given(given)
-        o = o.over(settings.load(getattr(o, "context", None)), self.path)
+        o = o.over(self.in_force(getattr(o, "context", None)), self.path)
         return self.from_line(c, o) if typed else super().__call__(c, o)
+
+    def in_force(self, context: str | None) -> Settings:
+        """The settings; what `mends` wrong ones goes on with none."""
+        try:
+            found = settings.load(context)
+            if self.contents:
+                self.contents.check(found)
+            return found
+        except UsageError:
+            if self.mends:
+                return settings.combined([])
+            raise
 
     def from_line(self, c: Context, o: Any) -> Any:
         """Set output up, run, show what comes back, log it all; KeyboardInterrupt ends as 130."""
@@ -72,7 +88,10 @@ def command(body: Callable[..., Any], /) -> Command: ...
 @overload
 def command(**kwargs: Any) -> Callable[[Callable[..., Any]], Command]: ...
 def command(body: Callable[..., Any] | None = None, /, **kwargs: Any) -> Any:
-    """`@command` makes a task of a function; `shows=RowClass` lets a template be checked before the work is done."""
+    """`@command` makes a task of a function; `shows=RowClass` lets a template be checked before the work is done.
+
+    `mends=True`: it runs with settings that are wrong, too.
+    """
     if body is not None:
         return Command(body)
     return lambda body: Command(body, **kwargs)

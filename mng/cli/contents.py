@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from invoke.collection import Collection
 
     from mng.cli.command import Command
+    from mng.settings import Settings
 
 
 class Entry(NamedTuple):
@@ -41,6 +42,22 @@ class Contents:
         """The commands of the group that the word names."""
         return [name for name in self.entries if name.startswith(f"{word} ")]
 
+    def check(self, settings: Settings) -> None:
+        """UsageError for `[commands.X]` that nearly names a command; a warning for what a plugin may bring elsewhere."""
+        for name in settings.commands:
+            if name in self.entries or name in self.later or name == "mng" or self.below(name):
+                continue
+            from mng import output
+            from mng.errors import UsageError
+            from mng.settings import did_you_mean
+
+            at = settings.where("commands", name)
+            meant = self.find(name.split())[0]  # an alias
+            hint = f"did you mean {meant}?" if meant else did_you_mean(name, ["mng", *self.entries])
+            if hint.startswith("did you mean"):
+                raise UsageError(f"{at}: no such command", hint)
+            output.warn(f"{at}: no such command")
+
     def load(self, name: str) -> Command:
         """The command of that name, its module imported now."""
         from mng.cli.command import Command
@@ -51,7 +68,7 @@ class Contents:
         command = next((v for v in vars(module).values() if isinstance(v, Command) and v.name == last), None)
         if command is None:
             raise ImportError(f"{module.__name__} has no command {last!r}")
-        command.path = name
+        command.path, command.contents = name, self
         command.aliases = [alias for alias in self.entries[name].aliases if " " not in alias]
         command.is_default = name == self.default
         return command

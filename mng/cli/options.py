@@ -124,7 +124,18 @@ class Options(BaseModel):
 
     @classmethod
     def layered(cls, layers: list[Layer]) -> Self:
-        """One value a field, the last layer's; a choice in a later layer silences those it excludes in earlier ones."""
+        """One value a field, the last layer's; UsageError for the first that is wrong."""
+        merged, source = cls.merged(layers)
+        try:
+            done = cls.model_validate(merged)
+        except ValidationError as error:
+            raise UsageError(*cls.complaint(error, source)) from None
+        done._origin = source
+        return done
+
+    @classmethod
+    def merged(cls, layers: list[Layer]) -> tuple[dict[str, Any], dict[str, str]]:
+        """Values and their sources; a choice in a later layer silences those it excludes in earlier ones."""
         merged: dict[str, Any] = {}
         source: dict[str, str] = {}
         for layer in layers:
@@ -136,12 +147,7 @@ class Options(BaseModel):
                     merged = {name: value for name, value in merged.items() if name not in group}
             merged.update(layer.values)
             source.update({name: layer.source(name) for name in layer.values})
-        try:
-            done = cls.model_validate(merged)
-        except ValidationError as error:
-            raise UsageError(*cls.complaint(error, source)) from None
-        done._origin = source
-        return done
+        return merged, source
 
     @classmethod
     def excluding(cls) -> Iterator[tuple[str, ...]]:
@@ -151,7 +157,7 @@ class Options(BaseModel):
     @classmethod
     def complaint(cls, error: ValidationError, source: Mapping[str, str]) -> tuple[str, str]:
         """What is wrong with which option, and what would be right."""
-        first = error.errors(include_url=False)[0]
+        first = min(error.errors(include_url=False), key=lambda one: one["type"] == "missing")
         name = str(first["loc"][0]) if first["loc"] else ""
         if first["type"] == "extra_forbidden":
             return f"{cls.__name__} has no option {name!r}", did_you_mean(name, cls.model_fields)

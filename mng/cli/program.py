@@ -105,7 +105,11 @@ class Mng(Program):
         many = leading(words)
         before, words = words[:many], words[many:]
         word = words[0] if words else ""
-        _, length = self.contents.find(words)
+        name, length = self.contents.find(words)
+        if length == 1 and " " in name:
+            group = name.split()[0]
+            self.refuse_near(words[1:2], self.contents.below(group))
+            return [*self.default(group, name), *before, *words[1:]]
         if length:
             return [*words[:length], *before, *words[length:]]
         if word in ("-h", "--help", "--version"):
@@ -114,19 +118,23 @@ class Mng(Program):
             if word in (theirs := project.tasks(Path.cwd())):
                 return [*words[:1], *before, *words[1:]]
             self.refuse(words, list(theirs))
-        return [*self.default(), *before, *words]
+        return [*self.default("mng", self.contents.default), *before, *words]
 
-    def default(self) -> list[str]:
-        """The command of a line that names none: `[commands.mng] default_subcommand`, else create."""
+    def default(self, group: str, otherwise: str) -> list[str]:
+        """The command of a line that names none, or only its group: `[commands.GROUP] default_subcommand`."""
         from mng import settings
+        from mng.cli.verify import default_of
 
         chosen = settings.load()
-        word = str(chosen.commands.get("mng", {}).get("default_subcommand", self.contents.default))
-        name, _ = self.contents.find(word.split())
-        if not name:
-            at = chosen.where("commands", "mng", "default_subcommand")
-            raise UsageError(f"{at}: no command {word!r}", settings.did_you_mean(word, self.contents.entries))
-        return name.split()
+        return (default_of(chosen, self.contents, group, chosen.commands.get(group, {})) or otherwise).split()
+
+    def refuse_near(self, words: Sequence[str], below: list[str]) -> None:
+        """UsageError for `config gte`: the default command of the group would take it for something else."""
+        for word in words:
+            names = [name.rpartition(" ")[2] for name in below]
+            if word not in names and (close := mistyped(word, names)):
+                group = below[0].split()[0]
+                raise UsageError(f"{group} has no command {word!r}", f"did you mean {group} {close[0]}?")
 
     def refuse(self, words: Sequence[str], theirs: list[str]) -> None:
         """UsageError if the first word, taken for the name of a new agent, would be a mishap."""
@@ -139,11 +147,7 @@ class Mng(Program):
 
         if words[1:2] and words[1] in BUILT_IN:
             return  # NAME TYPE
-        from difflib import get_close_matches
-
-        names = [" ".join(spelling) for spelling in self.contents.spellings] + theirs
-        close = [name for name in names if len(name) > 2 and sorted(name) == sorted(word)]  # lsit, exce
-        if close := close or get_close_matches(word, [name for name in names if len(name) > 2], n=1, cutoff=0.8):
+        if close := mistyped(word, [" ".join(spelling) for spelling in self.contents.spellings] + theirs):
             raise UsageError(f"no command {word!r}", f"did you mean {close[0]}? ({create})")
 
     def print_help(self) -> None:
@@ -158,6 +162,15 @@ class Mng(Program):
 
     def print_version(self) -> None:
         output.show(f"mng {self.version}")
+
+
+def mistyped(word: str, names: Sequence[str]) -> list[str]:
+    """The names that the word nearly is."""
+    from difflib import get_close_matches
+
+    names = [name for name in names if len(name) > 2]
+    turned = [name for name in names if sorted(name) == sorted(word)]  # lsit, exce
+    return turned or get_close_matches(word, names, n=1, cutoff=0.8)
 
 
 def terminated(sign: int, frame: object) -> NoReturn:

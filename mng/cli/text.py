@@ -37,22 +37,26 @@ def composed(hint: str) -> str:
     """What the user writes in $VISUAL or $EDITOR; lines that begin with # are left out at the end of the file only."""
     import tempfile
 
-    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
     with tempfile.TemporaryDirectory(prefix="mng-") as folder:
         path = Path(folder) / "MESSAGE.md"
         path.write_text(f"\n\n# {hint}\n# An empty message sends nothing.\n")
-        try:
-            code = subprocess.run([*shlex.split(editor), str(path)]).returncode
-        except OSError as error:
-            raise MngError(
-                f"cannot run the editor {editor}: {error.strerror}", "set $EDITOR, or give the message with -m"
-            ) from None
-        if code:
-            raise MngError(f"the editor {editor} ended with exit code {code}; nothing is sent")
+        edit(path, "or give the message with -m")
         lines = decoded(path.read_bytes(), "the editor").splitlines()
     while lines and (lines[-1].startswith("# ") or not lines[-1].strip()):
         lines.pop()
     return "\n".join(lines).strip("\n")
+
+
+def edit(path: Path, otherwise: str) -> None:
+    """Open $VISUAL or $EDITOR on the file; MngError if it fails, so that nothing is done with the text."""
+    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
+    try:
+        code = subprocess.run([*(shlex.split(editor) or ["vi"]), str(path)]).returncode
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise MngError(f"cannot run the editor {editor}: {why}", f"set $EDITOR, {otherwise}") from None
+    if code:
+        raise MngError(f"the editor {editor} ended with exit code {code}; nothing is done")
 
 
 def on_terminal() -> bool:

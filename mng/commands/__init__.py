@@ -13,7 +13,7 @@ DATA = "For moving data in and out"
 MAINTENANCE = "For maintenance"
 OURSELVES = "For managing mng itself"
 
-LATER = """ask bootstrap capture cfg clean cleanup clone config diff doctor fan-out label lim limit merge migrate observe open
+LATER = """ask bootstrap capture clean cleanup clone diff doctor fan-out label lim limit merge migrate observe open
 pair plug plugin prov provision pull push schedule snap snapshot transcript wait"""
 
 contents = Contents(
@@ -30,6 +30,12 @@ contents = Contents(
         "message": Entry("Send a message to agents", DATA, ("msg",)),
         "logs": Entry("Show the logs of an agent", MAINTENANCE),
         "gc": Entry("Remove what nothing refers to any more", MAINTENANCE),
+        "config list": Entry("Show all settings, and where each comes from", OURSELVES, ("config", "cfg", "cfg list")),
+        "config get": Entry("Show one setting, or a table of them", OURSELVES, ("cfg get",)),
+        "config set": Entry("Set a value in a settings file", OURSELVES, ("cfg set",)),
+        "config unset": Entry("Take a value or a table out of a settings file", OURSELVES, ("cfg unset",)),
+        "config edit": Entry("Open a settings file in $EDITOR", OURSELVES, ("cfg edit",)),
+        "config path": Entry("Show which settings files there may be", OURSELVES, ("cfg path",)),
     },
     default="create",
     later=LATER.split(),

@@ -28,6 +28,11 @@ def plain(*words: str) -> Work:
     return lambda side, took, turn: side.time(took, words)
 
 
+def beside_help(*words: str) -> Work:
+    """Ours beside the original's --help: the least that any of its commands takes."""
+    return lambda side, took, turn: side.time(took, words if isinstance(side, Ours) else ["--help"])
+
+
 def create(side: Side, took: Took, turn: int) -> None:
     side.time(took, side.create(f"new{turn}"))
     side.run(["destroy", "-f", f"new{turn}"], check=False)
@@ -100,6 +105,7 @@ class Big:
 
 SCENARIOS = [
     Scenario("--help", 0.10, plain("--help")),
+    Scenario("config get", 0.12, beside_help("config", "get", "prefix")),
     Scenario("create", 0.17, create),
     Scenario("create, 20,000 files", 1.15, big, unit="git"),
     Scenario("list, 1 agent", 0.12, in_world(1, "list"), 1),

@@ -143,7 +143,7 @@ def test_wrong_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UsageError, match="MNG_COMMANDS_CREATE_IN: 'mars' is none of"):
         create(Context())
     monkeypatch.setenv("MNG_PREFIX", "a b:")
-    with pytest.raises(UsageError, match="prefix 'a b:'"):
+    with pytest.raises(UsageError, match="MNG_PREFIX: 'a b:'"):
         settings.load()
 
 
