@@ -15,6 +15,7 @@ from mng.host import Host, Probe
 from mng.records import AgentRecord
 from mng.runner import File
 from mng.shell import Cmd, cmd, joined
+from mng.sync.diff import diff
 
 MISSING = 94  # exit code of our own for a work dir that is not there
 
@@ -142,6 +143,20 @@ class Agent:
                 )
             time.sleep(pause)
             pause = min(pause * 1.3, 0.3)
+
+    def rest(self, timeout: float = 3600.0) -> AgentRow:
+        """Its row once no message is on its way to it and its turn is over, or it asks a person, or it has ended."""
+        if not self.host.runner.get([f"{self.folder}/data.json"]):
+            raise NotFound(f"{self.name} is gone")
+        end = time.monotonic() + timeout
+        with self.host.runner.lock(f"{self.folder}/send.lock", timeout):
+            """Nobody is sending."""
+        self.wait("at rest", end - time.monotonic(), "WAITING", "STOPPED", "DONE", "FAILED", "REPLACED")
+        return self.row()
+
+    def diff(self) -> str:
+        """What it has done so far, as a patch: commits, changes and new files."""
+        return diff(self.host.runner, self.record.work)
 
     def last_words(self, view: View) -> str:
         """What its screen shows last, for an error message."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import ExitStack
 from pathlib import Path
+from typing import NoReturn
 
 from mng.agents.agent import Agent
 from mng.errors import MngError
@@ -15,9 +17,24 @@ PATIENCE = 120.0  # seconds that a program may take to start up
 def hand_over(agent: Agent, text: str, key: str = "first") -> int:
     """The pid of the process that goes on delivering; what becomes of it is in the agent's logs/delivery."""
     sys.stdout.flush()
-    pid = os.fork()
-    if pid:
-        return pid
+    with ExitStack() as held:
+        locked = hold(agent, held)  # before it goes on alone: whoever waits for the agent sees a message on its way
+        pid = os.fork()
+        if pid == 0:
+            go_on(agent, text, key, locked)
+    return pid
+
+
+def hold(agent: Agent, held: ExitStack) -> bool:
+    """False while somebody else is sending."""
+    try:
+        held.enter_context(agent.host.runner.lock(f"{agent.folder}/send.lock", 0))
+    except MngError:
+        return False
+    return True
+
+
+def go_on(agent: Agent, text: str, key: str, locked: bool) -> NoReturn:
     code = 1
     try:
         os.setsid()
@@ -30,7 +47,7 @@ def hand_over(agent: Agent, text: str, key: str = "first") -> int:
         try:
             from mng.agents.send import deliver
 
-            receipt = deliver(agent, text, key=key, timeout=PATIENCE)
+            receipt = deliver(agent, text, key=key, timeout=PATIENCE, locked=locked)
             line, code = f"{receipt.outcome}: {receipt.evidence}", receipt.outcome != "delivered"
         except MngError as error:
             line = f"failed: {error.what}"

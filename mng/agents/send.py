@@ -30,8 +30,11 @@ RECORDS = 2.0  # seconds until a program has recorded what it took, seldom more
 LEAST = 10.0  # seconds that a typed message is looked for at least
 
 
-def deliver(agent: Agent, text: str, *, key: str = "", timeout: float = 30.0) -> Receipt:
-    """What became of it. With a key it arrives once, however often sent; `timeout`: for the program to be ready."""
+def deliver(agent: Agent, text: str, *, key: str = "", timeout: float = 30.0, locked: bool = False) -> Receipt:
+    """What became of it. With a key it arrives once, however often sent; `timeout`: for the program to be ready.
+
+    `locked`: this process holds the lock of the one sender already.
+    """
     given, text = text, cleaned(agent, text)
     if CONTROL.search(given.replace("\r", "\n")):
         output.note(f"{agent.name}: the message had control characters; they were left out")
@@ -41,7 +44,8 @@ def deliver(agent: Agent, text: str, *, key: str = "", timeout: float = 30.0) ->
         if now.state in ENDED:
             raise Ended("dead", f"{now.state}: {now.reason}; nothing was typed")
         with ExitStack() as held:
-            alone(agent, held, timeout)
+            if not locked:
+                alone(agent, held, timeout)
             letter = Letter.of(agent, key, text)
             if letter.receipt:
                 return letter.receipt

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from mng import settings
 from mng.agents.agent import Agent
 from mng.agents.row import AgentRow, row
 from mng.agents.state import hand_made
@@ -26,7 +28,9 @@ class Team:
     probes: dict[str, Probe] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, inventory: Inventory, patterns: Iterable[str] = ()) -> Team:
+    def of(cls, inventory: Inventory | None = None, patterns: Iterable[str] = ()) -> Team:
+        """Without an inventory that of this folder's settings."""
+        inventory = inventory or Inventory(settings.load())
         hosts = inventory.hosts(tuple(patterns))
         team = cls(inventory, hosts)
         for found in inventory.found(hosts):
@@ -80,6 +84,12 @@ class Team:
                 )
         close = near(name, [agent.name for agent in self.agents])
         raise NotFound(f"no agent {word!r}", f"did you mean {' or '.join(close)}?" if close else "see: mng list")
+
+    def wait(self, *names: str, timeout: float = 3600.0) -> list[AgentRow]:
+        """Until each of them (all without names) is at rest; MngError after `timeout` seconds."""
+        end = time.monotonic() + timeout
+        agents = [self.named(name) for name in names] or [agent for agent in self.agents if agent.record.id]
+        return [agent.rest(max(end - time.monotonic(), 0)) for agent in agents]
 
     def filtered(self, include: Sequence[str], exclude: Sequence[str]) -> list[Agent]:
         """Those for which all of `include` and none of `exclude` hold."""

@@ -17,6 +17,7 @@ from mng.rows import Results, Row
 AT_ONCE = 16
 T = TypeVar("T")
 R = TypeVar("R")
+Done = TypeVar("Done", bound=Row)
 
 
 class Outcome(Row):
@@ -51,16 +52,17 @@ class Chosen:
     def alone(self) -> bool:
         return len(self.agents) == 1 and not self.failures
 
-    def each(self, work: Callable[[Agent], Row]) -> Results[Row]:
+    def each(self, work: Callable[[Agent], Done]) -> Results[Done | Outcome]:
         """Every agent's row, in order. A single agent's error is the command's own; of several, each is told."""
         if self.alone:
             return alone(work(self.agents[0]))
         broken = bool(self.failures)
 
-        def one(agent: Agent) -> Row:
+        def one(agent: Agent) -> Done | Outcome:
             nonlocal broken
             if broken and self.abort:
                 return Outcome(name=agent.name, host=agent.host.name, result="skipped", exit_code=1)
+            done: Done | Outcome
             try:
                 done = work(agent)
             except MngError as error:
@@ -70,12 +72,12 @@ class Chosen:
 
         return counted([*self.failures, *side_by_side(one, self.agents, 1 if self.abort else AT_ONCE)])
 
-    def by_host(self, work: Callable[[Host, list[Agent]], Sequence[Row]]) -> Results[Row]:
+    def by_host(self, work: Callable[[Host, list[Agent]], Sequence[Outcome]]) -> Results[Outcome]:
         """Work that takes all agents of a host in one go, the hosts side by side."""
         hosts = {agent.host.id: agent.host for agent in self.agents}
         groups = [(host, [agent for agent in self.agents if agent.host.id == id_]) for id_, host in hosts.items()]
 
-        def one(group: tuple[Host, list[Agent]]) -> Sequence[Row]:
+        def one(group: tuple[Host, list[Agent]]) -> Sequence[Outcome]:
             host, agents = group
             try:
                 return work(host, agents)
@@ -88,7 +90,7 @@ class Chosen:
         return alone(rows[0]) if self.alone and len(rows) == 1 else counted(rows)
 
 
-def alone(row: Row) -> Results[Row]:
+def alone(row: R) -> Results[R]:
     results = Results([row])
     results.alone = True
     return results
@@ -104,7 +106,7 @@ def side_by_side(work: Callable[[T], R], items: Sequence[T], at_once: int = AT_O
         return list(pool.map(work, items))
 
 
-def counted(rows: list[Row]) -> Results[Row]:
+def counted(rows: list[R]) -> Results[R]:
     """With a last line that counts what became of them."""
     kinds = [str(getattr(row, "result", "done")) for row in rows]
     return Results(rows, ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds)) if len(rows) > 1 else "")

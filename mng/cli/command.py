@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any, overload
+from typing import Any, Generic, TypeVar, overload
 
 from invoke.context import Context
 from invoke.exceptions import Exit
@@ -16,13 +16,15 @@ from mng.cli.options import Option, Options
 from mng.errors import MngError, UsageError
 from mng.settings import Settings
 
+R = TypeVar("R")
 
-class Command(Task[Any]):
-    """A task `def body(c, o: Model)`. A parser passes every field, a Python caller only some."""
+
+class Command(Task[Any], Generic[R]):
+    """A task `def body(c, o: Model) -> R`. A parser passes every field, a Python caller only some."""
 
     contents: Contents | None = None  # the table it was loaded from
 
-    def __init__(self, body: Callable[..., Any], shows: type | None = None, mends: bool = False, **kwargs: Any) -> None:
+    def __init__(self, body: Callable[..., R], shows: type | None = None, mends: bool = False, **kwargs: Any) -> None:
         annotation = list(body.__annotations__.values())[1]
         named = isinstance(annotation, str)
         self.model: type[Options] = body.__globals__[annotation] if named else annotation
@@ -34,13 +36,17 @@ class Command(Task[Any]):
     def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Any]:
         return [Option(name, info) for name, info in self.model.model_fields.items()]
 
-    def __call__(self, c: Context, o: Options | None = None, /, **given: Any) -> Any:
+    def __call__(self, c: Context, o: Options | None = None, /, **given: Any) -> R:
         """`create(c, CreateOptions(…))`, `create(c, name="x")`, or (every field given) from a command line."""
         typed = o is None and given.keys() >= self.model.model_fields.keys()
         if o is None:
             o = self.model.given(given)
         o = o.over(self.in_force(getattr(o, "context", None)), self.path)
-        return self.from_line(c, o) if typed else super().__call__(c, o)
+        return self.from_line(c, o) if typed else self.returned(c, o)
+
+    def returned(self, c: Context, o: Options) -> R:
+        result: R = super().__call__(c, o)
+        return result
 
     def in_force(self, context: str | None) -> Settings:
         """The settings; what `mends` wrong ones goes on with none."""
@@ -54,14 +60,14 @@ class Command(Task[Any]):
                 return settings.combined([])
             raise
 
-    def from_line(self, c: Context, o: Any) -> Any:
+    def from_line(self, c: Context, o: Any) -> R:
         """Set output up, run, show what comes back, log it all; KeyboardInterrupt ends as 130."""
         output.begin(o.shape, quiet=o.quiet, verbose=o.verbose, shows=self.shows)
         log = {key: getattr(o, key) for key in ("log_file", "log_commands", "log_command_output", "log_env_vars")}
         output.log_to(o.settings.user_dir, **log)
         began, code, wrong = time.monotonic(), 1, "failed"
         try:
-            result = super().__call__(c, o)
+            result = self.returned(c, o)
             output.show(result)
             code, wrong = int(getattr(result, "exit_code", 0) or 0), ""
         except KeyboardInterrupt:
@@ -84,9 +90,9 @@ class Command(Task[Any]):
 
 
 @overload
-def command(body: Callable[..., Any], /) -> Command: ...
+def command(body: Callable[[Context, Any], R], /) -> Command[R]: ...
 @overload
-def command(**kwargs: Any) -> Callable[[Callable[..., Any]], Command]: ...
+def command(**kwargs: Any) -> Callable[[Callable[[Context, Any], R]], Command[R]]: ...
 def command(body: Callable[..., Any] | None = None, /, **kwargs: Any) -> Any:
     """`@command` makes a task of a function; `shows=RowClass` lets a template be checked before the work is done.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from invoke.collection import Collection
@@ -58,7 +58,7 @@ class Contents:
                 raise UsageError(f"{at}: no such command", hint)
             output.warn(f"{at}: no such command")
 
-    def load(self, name: str) -> Command:
+    def load(self, name: str) -> Command[Any]:
         """The command of that name, its module imported now."""
         from mng.cli.command import Command
 

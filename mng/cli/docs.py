@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mng.cli import help
 
@@ -26,7 +26,7 @@ def pages(contents: Contents) -> dict[str, str]:
     return made
 
 
-def page(task: Command) -> str:
+def page(task: Command[Any]) -> str:
     headline, text, sections = help.command(task)
     lines = [f"# mng {task.path}", "", "```", headline, "```", "", text, ""]
     for title, rows in sections:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mng.cli.command import Command
@@ -34,7 +34,7 @@ OPTIONS = [
 ]
 
 
-def command(task: Command) -> Page:
+def command(task: Command[Any]) -> Page:
     """`mng NAME --help`: every option under the title of its group."""
     options = task.get_arguments()
     words = [o.word for o in options if o.place in ("word", "words")] + ["[OPTIONS]"]
@@ -44,7 +44,7 @@ def command(task: Command) -> Page:
     return f"mng {task.path} {' '.join(words)}", prose(task), sections
 
 
-def prose(task: Command) -> str:
+def prose(task: Command[Any]) -> str:
     from inspect import cleandoc
 
     aliases = f"\n\nAlso: mng {', mng '.join(task.aliases)}" if task.aliases else ""

@@ -86,19 +86,32 @@ class Mng(Program):
 
     def parse_theirs(self, words: list[str]) -> bool:
         """A task of the project's tasks.py, by Invoke's own rules; its code runs from here on."""
-        keep = sys.dont_write_bytecode
+        keep, sys.dont_write_bytecode = sys.dont_write_bytecode, True  # a __pycache__ makes their repository unclean
         module, folder = FilesystemLoader(config=self.config).load("tasks")
         sys.dont_write_bytecode = keep
         self.config.set_project_location(folder)
         self.config.load_project()
         self.collection = Collection.from_module(module, auto_dash_names=self.config.tasks.auto_dash_names)
         if "--help" in words or "-h" in words:
-            self.parser = Parser(self.collection.to_contexts())
-            super().print_task_help(words[0])
+            self.their_help(words[0])
             return False
         self.tasks = Parser(self.collection.to_contexts(), initial=ParserContext()).parse_argv(words)
         self.tasks.pop(0)  # Invoke's own options: none
         return True
+
+    def their_help(self, word: str) -> None:
+        """In the shape of ours."""
+        import inspect
+
+        from mng.settings import did_you_mean
+
+        contexts = {name: context for context in self.collection.to_contexts() for name in (context.name, *context.aliases)}
+        if word not in contexts:
+            raise UsageError(f"tasks.py has no task {word!r}", did_you_mean(word, filter(None, contexts)))
+        name = str(contexts[word].name)
+        options = [(left, right or "") for left, right in contexts[word].help_tuples()]
+        text = inspect.cleandoc(self.collection[name].__doc__ or "")
+        output.document(f"mng {name} [OPTIONS]", text, [("Options", options)] if options else [])
 
     def with_command(self, words: list[str]) -> list[str]:
         """The line with the command first: common options before it go behind it; none named means the default one."""
@@ -115,7 +128,7 @@ class Mng(Program):
         if word in ("-h", "--help", "--version"):
             return words
         if word and not word.startswith("-"):
-            if word in (theirs := project.tasks(Path.cwd())):
+            if word.partition(".")[0] in (theirs := project.tasks(Path.cwd())):
                 return [*words[:1], *before, *words[1:]]
             self.refuse(words, list(theirs))
         return [*self.default("mng", self.contents.default), *before, *words]

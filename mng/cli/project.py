@@ -8,40 +8,57 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import ast
 
+TAKES_TASKS = ("Collection", "Collection.from_module", "add_task", "add_collection")
+
 
 def tasks(folder: Path) -> dict[str, str]:
-    """The names in the nearest tasks.py, upwards, with their summaries; none of a file that Python can't read."""
+    """The names in the nearest tasks.py or tasks/, upwards, with their summaries."""
     for place in (folder, *folder.parents):
         for file in (place / "tasks.py", place / "tasks" / "__init__.py"):
             if file.is_file():
                 try:
                     return defined(file.read_text())
-                except (OSError, SyntaxError, ValueError):
+                except (OSError, SyntaxError, ValueError) as error:
+                    from mng import output
+
+                    line = f":{error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
+                    output.warn(f"{file}{line}: {getattr(error, 'msg', None) or error}; none of its tasks is known")
                     return {}
     return {}
 
 
 def defined(source: str) -> dict[str, str]:
-    """The decorated functions, and the collections, of the text of a tasks.py."""
+    """What the text of a tasks.py may make a task or a collection of: never too little, as Invoke has the last word."""
     import ast
 
     found: dict[str, str] = {}
-    for node in ast.parse(source).body:
+    tree = ast.parse(source)
+    for node in tree.body:
         if isinstance(node, ast.FunctionDef) and node.decorator_list:
             doc = (ast.get_docstring(node) or "").partition("\n")[0]
             for name in (node.name, *(name for call in node.decorator_list for name in named(call))):
-                found[name.strip("_").replace("_", "-")] = doc
+                found[name] = doc
         elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
-            found.update({t.id.replace("_", "-"): "" for t in node.targets if isinstance(t, ast.Name)})
-    return {name: doc for name, doc in found.items() if name not in ("ns", "namespace")}
+            found.update({t.id: "" for t in node.targets if isinstance(t, ast.Name)})
+        elif isinstance(node, ast.ImportFrom) and (node.level or node.module == "tasks"):  # of a package tasks/
+            found.update({alias.asname or alias.name: "" for alias in node.names})
+    for call in ast.walk(tree):
+        if isinstance(call, ast.Call) and ast.unparse(call.func).endswith(TAKES_TASKS):
+            for arg in call.args:
+                if isinstance(arg, ast.Name | ast.Attribute):
+                    found.setdefault(ast.unparse(arg).rpartition(".")[2], "")
+                elif isinstance(arg, ast.Constant) and isinstance(arg.value, str):
+                    found.setdefault(arg.value, "")
+            found.update({name: found.get(name, "") for name in named(call)})
+    return {name.strip("_").replace("_", "-"): doc for name, doc in found.items() if name not in ("ns", "namespace", "*")}
 
 
-def named(decorator: ast.expr) -> list[str]:
-    """`name=` and `aliases=` of a decorator, where they are written out."""
+def named(call: ast.expr) -> list[str]:
+    """`name=` and `aliases=` of a decorator or a call, where they are written out."""
     import ast
 
     words: list[str] = []
-    for keyword in decorator.keywords if isinstance(decorator, ast.Call) else []:
+    for keyword in call.keywords if isinstance(call, ast.Call) else []:
         if keyword.arg in ("name", "aliases"):
             value = keyword.value
             items = value.elts if isinstance(value, ast.List | ast.Tuple) else [value]

@@ -3,10 +3,27 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mng.cli.contents import Contents, Entry
+
+if TYPE_CHECKING:  # what __getattr__ gives; a line for each command, and each group
+    from mng.commands import config as config
+    from mng.commands.connect import connect as connect
+    from mng.commands.create import create as create
+    from mng.commands.destroy import destroy as destroy
+    from mng.commands.exec import exec_
+    from mng.commands.gc import gc as gc
+    from mng.commands.list import list_
+    from mng.commands.logs import logs as logs
+    from mng.commands.message import message as message
+    from mng.commands.rename import rename as rename
+    from mng.commands.start import start as start
+    from mng.commands.stop import stop as stop
+
+    exec, list = exec_, list_
 
 AGENTS = "For managing agents"
 DATA = "For moving data in and out"
@@ -56,4 +73,6 @@ sys.modules[__name__].__class__ = Package
 def __getattr__(name: str) -> Any:
     if name.replace("_", "-") in contents.entries:
         return contents.load(name.replace("_", "-"))
+    if contents.below(name):
+        return import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

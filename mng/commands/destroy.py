@@ -18,7 +18,7 @@ from mng.errors import MngError, UsageError
 from mng.host import Host
 from mng.inventory.inventory import Inventory
 from mng.records import AgentRecord, Work
-from mng.rows import Results, Row
+from mng.rows import Results
 
 
 class DestroyOptions(Options):
@@ -39,7 +39,7 @@ class Destroy(TargetOptions, DestroyOptions, CommonOptions):
 
 
 @command
-def destroy(c: Context, o: Destroy) -> Results[Row]:
+def destroy(c: Context, o: Destroy) -> Results[Outcome]:
     """Destroy agents, after saving work that exists nowhere else
 
     Uncommitted and untracked files and unpushed commits are kept in the source repository as refs/mng/saved/NAME/TIME.
@@ -48,7 +48,7 @@ def destroy(c: Context, o: Destroy) -> Results[Row]:
     team = Team.of(inventory, o.hosts).with_hand_made()
     discarded = forget_broken(team, o) if o.discard else []
     if discarded and not (set(o.agents) - {row.name for row in discarded}) and not o.all_:
-        return Results(list(discarded))
+        return Results(discarded)
     agents = chosen(team, o, sessions=o.session)
     names = ", ".join(agent.name for agent in agents.agents[:10]) + (
         f" and {len(agents.agents) - 10} more" if len(agents.agents) > 10 else ""
@@ -66,13 +66,13 @@ def destroy(c: Context, o: Destroy) -> Results[Row]:
     return results
 
 
-def destroyed(host: Host, agents: list[Agent], o: Destroy) -> list[Row]:
+def destroyed(host: Host, agents: list[Agent], o: Destroy) -> list[Outcome]:
     """All stopped in one trip, then each removed; what one can't lose does not keep the others."""
     if o.dry_run:
         return [Outcome(name=agent.name, host=host.name, result="would be destroyed", detail=kept(agent)) for agent in agents]
     stop(host, agents, o.graceful_timeout)
 
-    def one(agent: Agent) -> Row:
+    def one(agent: Agent) -> Outcome:
         if not agent.record.id:
             return Outcome(name=agent.name, host=host.name, result="destroyed", detail="a session made by hand")
         journal = None

@@ -49,10 +49,10 @@ class Ran(Row):
     exit_code: int
 
 
-class Ended(Results[Row]):
+class Ended(Results[Ran | Outcome]):
     """The exit code is the line's own for a single agent, else 5 if it failed anywhere."""
 
-    def __init__(self, rows: Results[Row], alone: bool, streamed: bool) -> None:
+    def __init__(self, rows: Results[Ran | Outcome], alone: bool, streamed: bool) -> None:
         failures = sum(bool(getattr(row, "exit_code", 0)) for row in rows)
         super().__init__(rows, "" if alone else f"{len(rows) - failures} ok, {failures} failed")
         self.alone, self.streamed = alone, streamed
@@ -64,7 +64,7 @@ class Ended(Results[Row]):
 
 
 @command
-def exec_(c: Context, o: Exec) -> Results[Row]:
+def exec_(c: Context, o: Exec) -> Results[Ran | Outcome]:
     """Run a shell command where agents work
 
     In the agent's work dir, with its environment. Of a single agent, stdin, output and exit code are the command's own.

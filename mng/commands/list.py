@@ -51,7 +51,7 @@ class List(ListOptions, ShapeOptions, CommonOptions):
 
 
 @command(shows=AgentRow)
-def list_(c: Context, o: List) -> Results[Any] | None:
+def list_(c: Context, o: List) -> Results[AgentRow]:
     """List agents
 
     Every agent with its state, as its host shows it at this moment.

@@ -12,7 +12,7 @@ from mng.agents.agent import Agent
 from mng.agents.team import Team
 from mng.cli.command import command
 from mng.cli.options import CommonOptions, Exclusive, Options, option
-from mng.errors import NotFound
+from mng.errors import NotFound, UsageError
 from mng.inventory.inventory import Inventory
 from mng.names import near
 from mng.rows import Results, Row
@@ -61,8 +61,12 @@ def logs(c: Context, o: Logs) -> Results[LogFile] | str | None:
         close = near(o.file, [*files, "screen"])
         raise NotFound(f"{agent.name} has no log {o.file!r}", f"there is: {', '.join(close or [*files, 'screen'])}")
     line = shown(files[o.file].path, o)
-    agent.host.runner.run(line, timeout=None if o.follow else 60, live=output.Streamed())
-    return None
+    if o.shape == "human":
+        agent.host.runner.run(line, timeout=None if o.follow else 60, live=output.Streamed())
+        return None
+    if o.follow:
+        raise UsageError("--follow shows what is added as it is", "leave out --json or --format")
+    return agent.host.runner.run(line).out.decode(errors="replace")
 
 
 def screen(agent: Agent, o: Logs) -> str:

@@ -18,7 +18,7 @@ from mng.cli.text import composed, given_message, on_terminal, piped_text
 from mng.errors import MngError, UsageError
 from mng.inventory.inventory import Inventory
 from mng.names import near
-from mng.rows import Results, Row
+from mng.rows import Results
 
 CODES = {"delivered": 0, "blocked": 7, "dead": 1, "unknown": 1}
 
@@ -60,7 +60,7 @@ class Answered(Sent):
 
 
 @command
-def message(c: Context, o: Message) -> Results[Row]:
+def message(c: Context, o: Message) -> Results[Sent | Outcome]:
     """Send a message to agents
 
     Each ends as delivered, blocked (it waits for something else first), dead or unknown, with the evidence.

@@ -14,7 +14,7 @@ from mng.cli.options import CommonOptions, Options, option
 from mng.cli.targets import TargetOptions
 from mng.errors import MngError
 from mng.inventory.inventory import Inventory
-from mng.rows import Results, Row
+from mng.rows import Results
 
 
 class StartOptions(Options):
@@ -30,7 +30,7 @@ class Start(TargetOptions, StartOptions, CommonOptions):
 
 
 @command
-def start(c: Context, o: Start) -> Results[Row]:
+def start(c: Context, o: Start) -> Results[Outcome]:
     """Start stopped agents
 
     Each goes on with its own conversation, where its program keeps one.

@@ -14,7 +14,7 @@ from mng.cli.options import CommonOptions, Duration, Options, option
 from mng.cli.targets import TargetOptions
 from mng.host import Host
 from mng.inventory.inventory import Inventory
-from mng.rows import Results, Row
+from mng.rows import Results
 
 
 class StopOptions(Options):
@@ -31,7 +31,7 @@ class Stop(TargetOptions, StopOptions, CommonOptions):
 
 
 @command
-def stop(c: Context, o: Stop) -> Results[Row]:
+def stop(c: Context, o: Stop) -> Results[Outcome]:
     """Stop agents
 
     Every process of an agent ends, and its tmux session. `mng start` goes on with its conversation.
@@ -40,7 +40,7 @@ def stop(c: Context, o: Stop) -> Results[Row]:
     agents = chosen(team, o, sessions=o.session)
     grace = o.graceful_timeout if o.graceful else 0
 
-    def work(host: Host, mine: list[Agent]) -> list[Row]:
+    def work(host: Host, mine: list[Agent]) -> list[Outcome]:
         if o.dry_run:
             return [Outcome(name=agent.name, host=host.name, result="would stop") for agent in mine]
         ran = stop_agents(host, mine, grace)

@@ -13,20 +13,35 @@ from tests.bed.world import Ran, World
 ROOT = Path(__file__).parent.parent.parent
 README = ROOT / "README.md"
 PAGES = [README, *sorted(ROOT.glob("docs/**/*.md"))]
+
+
+def fenced(page: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
+
+
 BLOCKS = [
-    pytest.param(block, id=f"{page.name}:{number}")
+    pytest.param(page, block, id=f"{page.name}:{number}")
     for page in PAGES
-    for number, block in enumerate(re.findall(r"^```bash\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL), 1)
+    for number, block in enumerate(fenced(page, "bash"), 1)
 ]
 
 
 @pytest.mark.live
-@pytest.mark.parametrize("block", BLOCKS)
-def test_a_block_of_bash_works(world: World, block: str) -> None:
+@pytest.mark.parametrize(("page", "block"), BLOCKS)
+def test_a_block_of_bash_works(world: World, page: Path, block: str) -> None:
+    """In a project whose tasks.py are the page's blocks of Python."""
+    with_tasks(world, page)
     ran = world.run("bash", "-e", "-c", block, timeout=120)
     assert "Traceback" not in ran.err and "warning" not in ran.err, str(ran)
     if "mng create scout" in block:
         the_tour_does_what_its_comments_say(world, ran)
+
+
+def with_tasks(world: World, page: Path) -> None:
+    if code := fenced(page, "python"):
+        (world.repo / "tasks.py").write_text("\n\n".join(code))
+        world.git("add", "tasks.py")
+        world.git("commit", "-q", "-m", "Tasks")
 
 
 def the_tour_does_what_its_comments_say(world: World, ran: Ran) -> None:
@@ -41,7 +56,7 @@ def the_tour_does_what_its_comments_say(world: World, ran: Ran) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_line_with_mng_in_a_page_is_one_that_it_takes(page: Path) -> None:
     """Also where a block is not run, `sh` say: its commands and options exist."""
-    for block in re.findall(r"^```sh\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL):
+    for block in fenced(page, "sh"):
         for line in block.splitlines():
             words = shlex.split(line, comments=True)
             if words[:1] == ["mng"]:
@@ -53,7 +68,7 @@ def test_every_line_with_mng_in_a_page_is_one_that_it_takes(page: Path) -> None:
 
 
 def test_the_two_commands_of_the_readme_come_first() -> None:
-    first, second = re.findall(r"^```sh\n(.*?)^```", README.read_text(), re.MULTILINE | re.DOTALL)[:2]
+    first, second = fenced(README, "sh")[:2]
     for command in (first, second):
         assert (README.parent / command.strip()).stat().st_mode & 0o111
     assert "scripts/test.sh" in (README.parent / ".ci" / "run").read_text()

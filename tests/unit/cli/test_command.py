@@ -1,5 +1,6 @@
 """Commands called from Python."""
 
+import ast
 import importlib
 import subprocess
 import sys
@@ -73,6 +74,15 @@ def test_the_name_of_a_command_is_the_command_even_after_its_module() -> None:
     )
     fake = "import sys, tests.unit.cli.fakes.create as m; sys.modules['mng.commands.create'] = m\n"
     subprocess.run([sys.executable, "-c", fake + code], cwd=Path(__file__).parents[3], check=True, timeout=60)
+
+
+def test_a_type_checker_sees_every_command_and_group() -> None:
+    text = Path(importlib.import_module("mng.commands").__file__ or "").read_text()
+    block = next(node for node in ast.parse(text).body if isinstance(node, ast.If))
+    seen = {alias.asname or alias.name.strip("_") for node in block.body for alias in getattr(node, "names", [])}
+    assert seen == {name.split()[0].replace("-", "_") for name in COMMANDS.entries}
+    code = "from mng import commands; assert commands.config.get.name == 'get'; from mng.commands import config, list"
+    subprocess.run([sys.executable, "-c", f"{code}; assert callable(list) and list.name == 'list'"], check=True, timeout=60)
 
 
 COMMANDS = importlib.import_module("mng.commands").contents

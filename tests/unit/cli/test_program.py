@@ -109,10 +109,66 @@ def test_the_projects_own_tasks(mng: Run, home: Path) -> None:
     assert mng("deplo").err.startswith("mng: no command 'deplo'\n     did you mean deploy?")
 
 
-@pytest.mark.parametrize("text", ["def broken(:", "\0", ""])
-def test_a_broken_tasks_py_is_no_matter(mng: Run, home: Path, text: str) -> None:
-    (home / "work" / "tasks.py").write_text(text)
-    assert mng("list").code == 0
+NESTED = """
+from invoke import Collection, task
+import building
+@task(positional=["what"])
+def ship(c, what, to="prod"):
+    print("ship", what, to)
+@task
+def under_score(c): print("under")
+@task
+def list(c): print("theirs")
+ns = Collection(ship, under_score, list, Collection("sub", ship))
+ns.add_collection(Collection.from_module(building))
+"""
+THEIRS = [  # the line, its code, what it prints, what it complains of
+    ("ship x --to=y", 0, "ship x y\n", ""),
+    ("sub.ship x", 0, "ship x prod\n", ""),
+    ("building.all", 0, "all\n", ""),
+    ("under-score", 0, "under\n", ""),
+    ("ship x under-score", 0, "ship x prod\nunder\n", ""),
+    ("ship", 2, "", "mng: 'ship' did not receive required positional arguments: 'what'\n"),
+    ("building", 2, "", "mng: No idea what 'building' is!\n"),
+    ("building -h", 2, "", "mng: tasks.py has no task 'building'\n     did you mean building.all?\n"),
+    ("under_score", 2, "", "mng: no command 'under_score'\n     did you mean under-score?"),
+]
+
+
+@pytest.mark.parametrize("package", [False, True])
+@pytest.mark.parametrize(("line", "code", "out", "err"), THEIRS, ids=[line for line, *_ in THEIRS])
+def test_tasks_in_collections_from_a_folder_below(home: Path, package: bool, line: str, code: int, out: str, err: str) -> None:
+    top, below = home / "work" / "project", home / "work" / "project" / "src" / "deep"
+    below.mkdir(parents=True)
+    tasks = top / "tasks" / "__init__.py" if package else top / "tasks.py"
+    tasks.parent.mkdir(exist_ok=True)
+    tasks.write_text(NESTED)
+    (tasks.parent / "building.py").write_text("from invoke import task\n@task\ndef all(c): print('all')\n")
+    ended = subprocess.run(
+        [sys.executable, "-m", "tests.unit.cli.fake_mng", *line.split()], cwd=below,
+        env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert (ended.returncode, ended.stdout) == (code, out), ended
+    assert ended.stderr.startswith(err) if err else not ended.stderr
+    assert not [*top.rglob("__pycache__")], "their repository stays clean"
+
+
+def test_help_of_their_tasks_is_as_of_ours(mng: Run, home: Path) -> None:
+    code = "from invoke import task\n@task(help={'to': 'where'})\ndef deploy(c, to='prod'):\n    '''Ship it'''\n"
+    (home / "work" / "tasks.py").write_text(code)
+    assert mng("deploy --help").out == ("mng deploy [OPTIONS]\n\nShip it\n\nOptions\n  -t STRING, --to=STRING  where\n")
+
+
+@pytest.mark.parametrize(("text", "why"), [("\n\ndef broken(:", ":3: invalid syntax"), ("\0", ": ")])
+def test_a_broken_tasks_py_is_told_where_its_word_may_be_meant(mng: Run, home: Path, text: str, why: str) -> None:
+    file = home / "work" / "tasks.py"
+    file.write_text(text)
+    assert mng("list").err == "2 agents\n"
+    ended = mng("deploy")
+    assert ended.code == 0
+    assert ended.err.startswith(f"mng: warning: {file}{why}") and "none of its tasks is known" in ended.err
+    file.write_text("")
+    assert mng("deploy").err == ""
 
 
 def process(*words: str, stdin: int | None = None, **env: str) -> "subprocess.CompletedProcess[str]":
