@@ -30,8 +30,10 @@ def lint(c: Context) -> None:
 
 @task
 def docs(c: Context) -> None:
-    """Write docs/commands/ from the options models"""
-    pages.write(contents, Path(__file__).parent / "docs" / "commands")
+    """Write docs/commands/ from the options models, and docs/schemas/ from the rows"""
+    folder = Path(__file__).parent / "docs"
+    pages.write(pages.pages(contents), folder / "commands")
+    pages.write(pages.schemas(contents), folder / "schemas")
 
 
 @task(optional=["args"], help={"args": "for tests.bench, as one word"})

@@ -32,7 +32,7 @@ def test_any_width(width: int) -> None:
 def test_docs(home: Path) -> None:
     (home / "docs").mkdir()
     (home / "docs" / "gone.md").write_text("")
-    docs.write(contents, home / "docs")
+    docs.write(docs.pages(contents), home / "docs")
     named = {f"{name.replace(' ', '-')}.md" for name in contents.entries}
     assert {file.name for file in (home / "docs").iterdir()} == {"README.md", *named}
     page = (home / "docs" / "create.md").read_text()
