@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 
 from mng.errors import UsageError
 from mng.roles import ops
@@ -23,6 +24,12 @@ def checked(name: str) -> str:
     if not NAME.fullmatch(name):
         raise UsageError(f"{name!r} can't be the name of an environment variable")
     return name
+
+
+def values(data: bytes) -> dict[str, str]:
+    """What is in a file that the role wrote."""
+    pairs = (word.partition("=") for word in shlex.split(data.decode(errors="surrogateescape"), comments=True))
+    return {name: value for name, equals, value in pairs if equals}
 
 
 def parse(text: str, path: str) -> dict[str, str]:

@@ -74,6 +74,14 @@ class Claude(Hooked):
         plugin = {} if chooses else {"session_id": str(uuid4())}
         return record.model_copy(update={"plugin": {**record.plugin, **plugin}})
 
+    def branch(self, record: AgentRecord, source: View) -> AgentRecord:
+        """Under a session id of its own, since the user's words can't choose two."""
+        path = self.transcript(source)
+        if not path or source.host.runner.run(cmd("test", "-s", path), check=False).code:
+            return record
+        plugin = {**record.plugin, "session_id": str(uuid4()), "branched_from": path}
+        return record.model_copy(update={"plugin": plugin, "args": without_session(record.args)})
+
     def launch(self, record: AgentRecord, host: Host, *, resume: bool) -> Cmd:
         folder = f"{host.agent_dir(record.id)}/plugin/claude"
         kept = self.session(host, record.id) if resume else {}
@@ -82,6 +90,8 @@ class Claude(Hooked):
             said = kept.get("transcript_path", "")
             goes_on = bool(said) and host.runner.run(cmd("test", "-s", said), check=False).code == 0
             words, args = ["--resume" if goes_on else "--session-id", session], without_session(args)
+            if not goes_on and record.plugin.get("branched_from"):
+                words = ["--resume", f"{folder}/branch.jsonl", "--fork-session", *words]
         args, theirs = without_settings(args, lambda path: host.runner.get([str(PurePath(record.work.path, path))]))
         line = launch_words(self, record, words, "--settings", settings(hook_path(host), folder, theirs, args), args)
         # `live` leads to the status file of exactly this process: its pid stays the same through exec
@@ -89,7 +99,7 @@ class Claude(Hooked):
             'live="${CLAUDE_CONFIG_DIR:-$HOME/.claude}/sessions/$$.json"; '
             'mkdir -p "$0"; rm -f "$live" "$0/live"; ln -s "$live" "$0/live"; exec "$@"'
         )
-        return joined(cmd("sh", "-c", link, folder), " ", line)
+        return joined(branched(record, folder), "", joined(cmd("sh", "-c", link, folder), " ", line))
 
     def roles(self, record: AgentRecord, host: Host) -> list[Role]:
         config = os.environ.get("CLAUDE_CONFIG_DIR") if host.local else None
@@ -184,6 +194,15 @@ class Claude(Hooked):
             elif parts is not None and line.get("type") == "assistant":
                 parts += [block["text"] for block in line["message"]["content"] if block.get("type") == "text"]
         return None if parts is None else "\n\n".join(parts)
+
+
+def branched(record: AgentRecord, folder: str) -> Cmd:
+    """Keeps the conversation that this one branches from as it is at the first start."""
+    trunk, kept = record.plugin.get("branched_from"), f"{folder}/branch.jsonl"
+    if not trunk:
+        return raw("")
+    copy = cmd("mkdir", "-p", "--", folder).then(cmd("cp", "--", trunk, kept))
+    return joined(cmd("test", "-e", kept).either(Cmd(f"{{ {copy.line}; }}", copy.shown)), "", raw("\n"))
 
 
 def settings(script: str, folder: str, theirs: dict[str, Any], args: list[str]) -> str:

@@ -54,10 +54,16 @@ class Codex(Hooked):
         named = (name for one in providers for name in (one.get("env_key"), *one.get("env_http_headers", {}).values()))
         return (*USUAL_ENV, *(name for name in named if name))
 
+    def branch(self, record: AgentRecord, source: View) -> AgentRecord:
+        session = fields(source.read(source.plugin("session"))).get("session_id")
+        return record.model_copy(update={"plugin": {**record.plugin, "branched_from": session}}) if session else record
+
     def launch(self, record: AgentRecord, host: Host, *, resume: bool) -> Cmd:
         folder = f"{host.agent_dir(record.id)}/plugin/codex"
         session = self.session(host, record.id).get("session_id") if resume else ""
         words = ["resume", session] if session else []
+        if not session and (trunk := record.plugin.get("branched_from")):
+            words = ["fork", trunk, "-C", record.work.path]  # without -C it asks which of two folders to work in
         line = launch_words(self, record, words, OPTIONS, trust(record), hooks(hook_path(host), folder), record.args)
         title = cmd("printf", f"\\033]2;{STARTING}\\007")
         return joined(joined(cmd("mkdir", "-p", folder), "; ", title), "; ", line)

@@ -14,7 +14,7 @@ from mng.records import AgentRecord
 from mng.roles.programs import program
 from mng.roles.role import Role
 from mng.roles.script import script
-from mng.shell import Cmd, cmd
+from mng.shell import Cmd, cmd, joined
 
 COLOUR = re.compile("\x1b\\[[0-9;]*m")
 PROGRAM = Path(__file__).with_name("demo_program.py")
@@ -26,11 +26,18 @@ class Demo(AgentType):
     name: ClassVar[str] = "demo"
     exit_words: ClassVar[frozenset[str]] = frozenset({"/exit"})
 
+    def branch(self, record: AgentRecord, source: View) -> AgentRecord:
+        return record.model_copy(update={"plugin": {**record.plugin, "branched_from": self.transcript(source)}})
+
     def launch(self, record: AgentRecord, host: Host, *, resume: bool) -> Cmd:
         folder = f"{host.agent_dir(record.id)}/plugin/demo"
         start = [sys.executable, "-I", str(PROGRAM)] if host.local else ["python3", "-I", place(host)]
         args = [word for word in record.args if word.startswith("-")] if resume else record.args
-        return cmd(list(record.program) or start, folder, "--resume" if resume else None, args)
+        line = cmd(list(record.program) or start, folder, "--resume" if resume else None, args)
+        if resume or not (trunk := record.plugin.get("branched_from")):
+            return line
+        copy = cmd("mkdir", "-p", "--", folder).then(cmd("cp", "--", trunk, f"{folder}/transcript.jsonl"))
+        return joined(cmd("test", "!", "-e", trunk).either(copy), "\n", line)
 
     def roles(self, record: AgentRecord, host: Host) -> list[Role]:
         if host.local:

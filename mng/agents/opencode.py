@@ -16,7 +16,7 @@ from mng.roles.programs import program
 from mng.roles.role import Role
 from mng.roles.script import FILES, script
 from mng.runner import File
-from mng.shell import Cmd, cmd, joined
+from mng.shell import Cmd, cmd, joined, raw
 
 STARTING = "starting"  # the pane's title until opencode's screen is up
 SILENCE = 35.0  # seconds: opencode sends a heartbeat every ten
@@ -28,6 +28,7 @@ USUAL_ENV = (
     "OPENCODE_API_KEY", "OPENCODE_CONFIG", "OPENCODE_CONFIG_DIR", "OPENCODE_CONFIG_CONTENT", "OPENCODE_PERMISSION",
     "OPENCODE_DISABLE_MODELS_FETCH", "OPENCODE_DISABLE_LSP_DOWNLOAD",
 )  # fmt: skip
+SESSION = re.compile(r"ses_[0-9a-f]{12}[A-Za-z0-9]{14}")
 CHOOSES_SESSION = {"-s", "--session", "-c", "--continue"}
 
 
@@ -46,12 +47,29 @@ class Opencode(AgentType):
         texts = [path.read_text(errors="replace") for path in sorted(config.glob("*.json*")) if path.is_file()]
         return (*USUAL_ENV, *re.findall(r"\{env:(\w+)\}", "".join(texts)))
 
+    def branch(self, record: AgentRecord, source: View) -> AgentRecord:
+        session = source.read(source.plugin("session")).decode().strip()
+        if not SESSION.fullmatch(session):
+            return record
+        args, left = list[str](), list(record.args)
+        while left:  # those that chose a session would go on in that one
+            word = left.pop(0)
+            if word in ("-s", "--session"):
+                left = left[1:]
+            elif word.partition("=")[0] not in CHOOSES_SESSION:
+                args.append(word)
+        return record.model_copy(update={"args": args, "plugin": {**record.plugin, "branched_from": session}})
+
     def launch(self, record: AgentRecord, host: Host, *, resume: bool) -> Cmd:
-        folder = f"{host.agent_dir(record.id)}/plugin/opencode"
+        folder, before = f"{host.agent_dir(record.id)}/plugin/opencode", raw("")
         kept = host.runner.get([f"{folder}/session"]).get(f"{folder}/session", b"") if resume else b""
         session = "" if CHOOSES_SESSION.intersection(record.args) else kept.decode().strip()
+        trunk = record.plugin.get("branched_from", "")
+        if trunk and not session:
+            copy = branched(program_of(self, record), trunk, record.id[6:12], folder)
+            session, before = trunk[:-6] + record.id[6:12], joined(copy, "", raw("\n"))
         line = launch_words(self, record, ["-s", session] if session else [], record.args)
-        return joined(cmd("sh", script_path(host), folder), " ", line)
+        return joined(before, "", joined(cmd("sh", script_path(host), folder), " ", line))
 
     def roles(self, record: AgentRecord, host: Host) -> list[Role]:
         return [
@@ -99,6 +117,16 @@ class Opencode(AgentType):
             elif parts is not None:
                 parts.append(said(message, "assistant"))
         return None if parts is None else "\n\n".join(part for part in parts if part)
+
+
+def branched(program: list[str], trunk: str, mark: str, folder: str) -> Cmd:
+    """Copies a conversation, its ids ending in `mark`: `opencode --fork` would go on working in the other's folder."""
+    renamed = f's/"(ses|msg|prt)_([0-9a-f]{{12}}[A-Za-z0-9]{{8}})[A-Za-z0-9]{{6}}"/"\\1_\\2{mark}"/g'
+    file = f"{folder}/branch.json"
+    copied = cmd(program, "export", trunk).pipe(cmd("sed", "-E", renamed)).to(file).then(cmd(program, "import", file))
+    told = cmd("printf", "%s\\n", trunk[:-6] + mark).to(f"{folder}/session")
+    whole = cmd("umask", "077").then(cmd("mkdir", "-p", "--", folder)).then(copied).then(told)
+    return joined(Cmd(f"({whole.line})", whole.shown), "; ", cmd("rm", "-f", "--", file))
 
 
 def script_path(host: Host) -> str:

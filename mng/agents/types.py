@@ -75,6 +75,10 @@ class AgentType:
         """The record with what must be known before the first start: a session id, a port."""
         return record
 
+    def branch(self, record: AgentRecord, source: View) -> AgentRecord:
+        """The record with what lets its first start go on from where the conversation of `source` is now."""
+        return record
+
     def launch(self, record: AgentRecord, host: Host, *, resume: bool) -> Cmd:
         """The line that runs the program in window 0, its conversation going on with `resume`."""
         raise NotImplementedError

@@ -30,13 +30,14 @@ DATA = "For moving data in and out"
 MAINTENANCE = "For maintenance"
 OURSELVES = "For managing mng itself"
 
-LATER = """ask bootstrap capture clean cleanup clone diff doctor fan-out label lim limit merge migrate observe open
+LATER = """ask bootstrap capture clean cleanup diff doctor fan-out label lim limit merge migrate observe open
 pair plug plugin prov provision pull push schedule snap snapshot transcript wait"""
 
 contents = Contents(
     "mng.commands",
     {
         "create": Entry("Create and run an agent", AGENTS, ("c",)),
+        "clone": Entry("Copy an agent: its work, its environment and its conversation", AGENTS),
         "destroy": Entry("Destroy agents, after saving work that exists nowhere else", AGENTS, ("rm",)),
         "connect": Entry("Attach to an agent", AGENTS, ("conn",)),
         "list": Entry("List agents", AGENTS, ("ls",)),

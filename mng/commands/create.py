@@ -155,8 +155,12 @@ def create(c: Context, o: CreateOptions) -> AgentRow:
     inventory = Inventory(o.settings)
     if o.reuse and o.name and (known := existing(inventory, o.name)):
         return carry_on(known, o, fresh=False)
+    return carried_out(planned(o, inventory), o)
+
+
+def carried_out(plan: Plan, o: CreateOptions) -> AgentRow:
+    """The plan's agent, made, with its first message, and connected to; or with --dry-run only told of."""
     message = first_message(o)
-    plan = planned(o, inventory)
     if o.dry_run:
         output.note(f"would create {plan.record.name}: {plan.record.work.kind} {plan.record.work.path}")
         return Agent(plan.record, plan.host).row()
@@ -235,12 +239,13 @@ def told(agent: Agent, receipt: Receipt) -> None:
         )
 
 
-def planned(o: CreateOptions, inventory: Inventory) -> Plan:
+def planned(o: CreateOptions, inventory: Inventory, chosen: Chosen | None = None) -> Plan:
     """The agent as it will be, from options, settings and the source; UsageError here or never."""
+    first_message(o)
     host = host_for(o, inventory)
     name = check_name(o.name) if o.name else made_up(o.name_style, host.runner.tree().names(f"{host.dir}/names"))
     available(inventory, host, name)
-    chosen = choose("generic" if o.agent_cmd else o.type, o.settings)
+    chosen = chosen or choose("generic" if o.agent_cmd else o.type, o.settings)
     windows, variables = added(o.add_cmd)
     id_ = new_id("agent")
     try:
@@ -249,7 +254,7 @@ def planned(o: CreateOptions, inventory: Inventory) -> Plan:
         available(inventory, host, name)  # somebody else's create of that name may be why
         raise
     record = AgentRecord(
-        id=id_, name=name, type="generic" if o.agent_cmd else chosen.name, kind=chosen.kind.name, work=placement.work,
+        id=id_, name=name, type=chosen.name, kind=chosen.kind.name, work=placement.work,
         program=list(chosen.program), command=o.agent_cmd or "", args=[*chosen.args, *o.agent_args], host_id=host.id,
         labels={"project": o.project or placement.project, **o.label}, windows=windows,
         resume_message=given_message(o.resume_message, o.resume_message_file) or "",
