@@ -11,6 +11,7 @@ from mng.cli.contents import Contents, Entry
 
 if TYPE_CHECKING:  # what __getattr__ gives; a line for each command, and each group
     from mng.commands import config as config
+    from mng.commands.clone import clone as clone
     from mng.commands.connect import connect as connect
     from mng.commands.create import create as create
     from mng.commands.destroy import destroy as destroy

@@ -35,7 +35,7 @@ def test_help(words: str) -> None:
 @pytest.mark.parametrize(
     ("line", "code", "err"),
     [
-        ("clone", 2, "mng: clone: not in this version of mng\n     an agent of that name: mng create clone\n"),
+        ("diff", 2, "mng: diff: not in this version of mng\n     an agent of that name: mng create diff\n"),
         ("--completion tcsh", 2, "mng: --completion: no 'tcsh'\n     there are: bash, zsh, fish\n"),
         ("--completion", 2, "mng: --completion: no ''\n     there are: bash, zsh, fish\n"),
         ("--help >/dev/full", 1, "mng: cannot write the output: No space left on device\n"),
