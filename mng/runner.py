@@ -7,12 +7,13 @@ import fcntl
 import os
 import selectors
 import signal
+import stat
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, NamedTuple, Protocol
+from typing import IO, Literal, NamedTuple, Protocol
 
 from mng import output
 from mng.errors import CommandFailed, MngError
@@ -47,6 +48,17 @@ class File(NamedTuple):
     mode: int = 0o600
 
 
+class Seen(NamedTuple):
+    """What is at a path, links followed: `data` is a file's content, None where it can't be read."""
+
+    path: str
+    kind: Literal["", "file", "directory", "other"] = ""  # "" for nothing
+    mode: int = 0
+    owner: str = ""
+    group: str = ""
+    data: bytes | None = None
+
+
 class Tree(Protocol):
     """The small files of a host, as of one moment; paths are absolute."""
 
@@ -54,6 +66,7 @@ class Tree(Protocol):
     def mtime(self, path: str) -> float | None: ...
     def names(self, folder: str) -> list[str]: ...
     def link(self, path: str) -> str | None: ...
+    def look(self, path: str) -> Seen: ...
 
 
 class Runner(Protocol):
@@ -258,6 +271,32 @@ class Disk:
         except OSError:
             return None
 
+    def look(self, path: str) -> Seen:
+        path = os.path.realpath(path)
+        try:
+            found = os.stat(path)  # noqa: PTH116
+        except OSError:
+            return Seen(path)
+        if stat.S_ISREG(found.st_mode):
+            data = self.read(path)
+            return Seen(path, "file", stat.S_IMODE(found.st_mode), *names(found), data)
+        return Seen(path, "directory" if stat.S_ISDIR(found.st_mode) else "other", stat.S_IMODE(found.st_mode), *names(found))
+
+
+def names(found: os.stat_result) -> tuple[str, str]:
+    """Of owner and group; their numbers where they have none."""
+    import grp
+    import pwd
+
+    try:
+        owner = pwd.getpwuid(found.st_uid).pw_name
+    except KeyError:
+        owner = str(found.st_uid)
+    try:
+        return owner, grp.getgrgid(found.st_gid).gr_name
+    except KeyError:
+        return owner, str(found.st_gid)
+
 
 @dataclass
 class FakeRunner(LocalRunner):
@@ -266,6 +305,7 @@ class FakeRunner(LocalRunner):
     answers: dict[str, Done | str] = field(default_factory=dict)
     ran: list[str] = field(default_factory=list)
     files: dict[str, bytes] = field(default_factory=dict)
+    modes: dict[str, int] = field(default_factory=dict)
 
     def run(
         self, command: Cmd, *, stdin: bytes | IO[bytes] | None = None, check: bool = True, timeout: float | None = 60.0,
@@ -280,6 +320,22 @@ class FakeRunner(LocalRunner):
 
     def put(self, files: Mapping[str, File]) -> None:
         self.files.update({path: file.data for path, file in files.items()})
+        self.modes.update({path: file.mode for path, file in files.items()})
 
     def get(self, paths: Sequence[str]) -> dict[str, bytes]:
         return {path: self.files[path] for path in paths if path in self.files}
+
+    def tree(self) -> Tree:
+        return Kept(self)
+
+
+class Kept(Disk):
+    """This machine's files, but what is at a path that was put is what was put."""
+
+    def __init__(self, runner: FakeRunner) -> None:
+        self.runner = runner
+
+    def look(self, path: str) -> Seen:
+        if path not in self.runner.files:
+            return super().look(path)
+        return Seen(path, "file", self.runner.modes.get(path, 0o644), data=self.runner.files[path])

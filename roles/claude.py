@@ -1,4 +1,4 @@
-"""What Claude Code needs on a host: a work dir that it does not ask about."""
+"""Claude Code on a host: its program, and a work dir that it does not ask about."""
 
 from __future__ import annotations
 
@@ -9,17 +9,20 @@ from pathlib import PurePath
 from typing import Any
 
 from mng.roles import ops
+from mng.roles.programs import program
 from mng.roles.role import Play, role
 from mng.shell import cmd, raw
 
+INSTALL = cmd("npm", "install", "-g", "@anthropic-ai/claude-code")
 
-@role()
-def claude(on: Play, account: str, folder: str) -> None:
-    """`folder`, whose program the user asked to run there, trusted in `account`."""
+
+@role(needs=[program(name="claude", install=INSTALL)])
+def claude(on: Play, account: str = "~/.claude.json", folder: str = "") -> None:
+    """`folder`, where the user asked to run it, is trusted in `account`."""
     # The variable CLAUDE_CODE_SANDBOXED=1 would do without touching the account file, but it tells Claude Code that it
     # is in a sandbox when it is not, and leaves the permissions of a project's own settings out of force.
-    if not trusted(ops.read(on, on.host.expand(account)), folder):
-        with unlocked(on, f"{account}.lock"):
+    if folder and not trusted(ops.read(on, account), folder):
+        with unlocked(on, f"{on.path(account)}.lock"):
             ops.json_keys(on, account, {"projects": {folder: {"hasTrustDialogAccepted": True}}})
 
 

@@ -1,24 +1,36 @@
-"""Roles: reusable, idempotent pieces of provisioning, and the play that does them to a host and counts what changed."""
+"""Roles: reusable, idempotent pieces of provisioning, and the play that does them to a host and tells what changed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, NoReturn, cast
+
+from invoke.exceptions import Exit
 
 from mng import output
-from mng.errors import MngError
+from mng.errors import MngError, Unreachable
 from mng.host import Host
+from mng.roles.facts import Fact, Facts, Need
+from mng.roles.handlers import Handlers
+from mng.runner import Done, Runner, Seen
+from mng.shell import Cmd
 
-Status = Literal["ok", "changed", "failed", "skipped"]
+Status = Literal["ok", "changed", "failed", "skipped", "unreachable"]
+Bootstrap = Literal["ask", "yes", "warn", "no"]  # whether programs may be installed that a role needs
 
 
 class Change(NamedTuple):
-    """What one op found or did."""
+    """What one op found or did, or with `check` would do."""
 
     role: str
     what: str
     status: Status
+    diff: str = ""
+    tags: tuple[str, ...] = ()
+    error: MngError | None = None
 
 
 @dataclass
@@ -31,32 +43,14 @@ class Recap:
     def count(self, status: Status) -> int:
         return sum(change.status == status for change in self.changes)
 
+    @property
+    def error(self) -> MngError | None:
+        """The first."""
+        return next((change.error for change in self.changes if change.error), None)
+
     def __str__(self) -> str:
-        counts = [f"{status}={self.count(status)}" for status in ("ok", "changed", "failed", "skipped")]
+        counts = [f"{status}={self.count(status)}" for status in ("ok", "changed", "unreachable", "failed", "skipped")]
         return f"{self.host}: " + " ".join(counts)
-
-
-@dataclass
-class Play:
-    """One host being provisioned: what roles and ops work on. With `check` nothing is changed."""
-
-    host: Host
-    check: bool = False
-    yes: bool = False  # programs may be installed without asking
-    role: str = ""
-    recap: Recap = field(default_factory=lambda: Recap(""))
-
-    def op(self, what: str, right: bool, mend: Callable[[], object]) -> bool:
-        """Mend what isn't right, unless only checking; True if it had to be."""
-        try:
-            if not right and not self.check:
-                mend()
-        except MngError:
-            self.recap.changes.append(Change(self.role, what, "failed"))
-            raise
-        self.recap.changes.append(Change(self.role, what, "ok" if right else "changed"))
-        output.detail(f"{self.role}: {what}: {'ok' if right else 'changed'}")
-        return not right
 
 
 @dataclass(frozen=True)
@@ -65,28 +59,216 @@ class Role:
 
     name: str
     body: Callable[..., None]
-    needs: tuple[Role, ...] = ()
+    needs: tuple[Role | str, ...] = ()
+    tags: tuple[str, ...] = ()
     options: dict[str, Any] = field(default_factory=dict)
 
     def __call__(self, **options: Any) -> Role:
-        return Role(self.name, self.body, self.needs, {**self.options, **options})
+        return replace(self, options={**self.options, **options})
 
 
-def role(*, needs: Iterable[Role] = ()) -> Callable[[Callable[..., None]], Role]:
-    """Make a role of `def name(on: Play, **options)`."""
-    return lambda body: Role(body.__name__.rstrip("_"), body, tuple(needs))
+def role(*, needs: Iterable[Role | str] = (), tags: Iterable[str] = ()) -> Callable[[Callable[..., None]], Role]:
+    """Make a role of `def name(on: Play, **options)`; what it needs is done before it, by name or as it is."""
+    return lambda body: Role(body.__name__.rstrip("_"), body, tuple(needs), tuple(tags))
+
+
+@dataclass
+class Play:
+    """One host being provisioned: what roles and ops work on. With `check` nothing is changed."""
+
+    host: Host
+    check: bool = False
+    bootstrap: Bootstrap = "ask"
+    diff: bool = False
+    tags: frozenset[str] = frozenset()
+    skip_tags: frozenset[str] = frozenset()
+    gathering: bool = False  # only noting what ops will want to know: nothing is asked of the host, nothing is done
+    told: Callable[[Change], None] = lambda change: None
+    role: str = ""
+    recap: Recap = field(default_factory=lambda: Recap(""))
+
+    def __post_init__(self) -> None:
+        self.facts = Facts(self.host)
+        self.handlers = Handlers(self.host)
+        self.listening: list[Role] = []
+        self.within: list[str] = []  # tags
+        self.guessed = False  # with `check`: something would have been done whose effects can't be told
+
+    # --- what roles and ops use
+
+    def look(self, path: str) -> Seen:
+        """What is at the path."""
+        path = self.path(path)
+        if self.gathering:
+            self.facts.note(path)
+            return Seen(path)
+        return self.facts.seen(path)
+
+    def ask(self, line: Cmd) -> Done:
+        """How a line ends that only reads."""
+        if self.gathering:
+            self.facts.note(line)
+            return Done(0)
+        return self.facts.said(line)
+
+    def path(self, path: str) -> str:
+        """`~` as the host's home."""
+        whole = self.host.expand(path)
+        if not whole.startswith("/"):
+            raise MngError(f"the path {path!r} is relative", "paths in roles begin with / or ~/")
+        return whole
+
+    def op(
+        self,
+        what: str,
+        right: bool,
+        mend: Callable[[], object],
+        *,
+        after: Mapping[Need, Fact] | None = None,
+        wide: bool = False,
+        diff: Callable[[], str] | None = None,
+        wrong: MngError | None = None,
+    ) -> bool:
+        """Mend what isn't right, unless only checking; True if it had to be.
+
+        `after`: the facts that hold then; without them, or if `wide`, others may have changed too. `wrong`: why it can't be done.
+        """
+        if self.gathering or not self.selected:
+            self.add(what, "skipped")
+            return False
+        shown = ""
+        try:
+            if not right:
+                shown = diff() if self.diff and diff else ""
+                self.change(what, mend, wrong)
+        except MngError as error:
+            self.facts.changed({}, wide=True)
+            self.add(what, "failed", error=error)
+            raise
+        if not right:
+            wide = wide or after is None
+            self.guessed = self.guessed or wide
+            self.facts.changed(after or {}, wide=wide, really=not self.check)
+        self.add(what, "ok" if right else "changed", shown)
+        return not right
+
+    def change(self, what: str, mend: Callable[[], object], wrong: MngError | None) -> None:
+        if wrong:
+            raise wrong
+        for handler in self.listening:
+            self.handlers.add(self.role, handler, keep=not self.check)
+        if not self.check:
+            output.progress(f"{self.role}: {what}")
+            mend()
+
+    @contextlib.contextmanager
+    def notify(self, handler: Role) -> Iterator[None]:
+        """If anything changes in the block, the handler is done at the end, once, whatever else happens until then."""
+        self.handlers.know(self.role, handler)
+        self.listening.append(handler)
+        try:
+            yield
+        finally:
+            self.listening.pop()
+
+    @contextlib.contextmanager
+    def tagged(self, *tags: str) -> Iterator[None]:
+        """For --tags and --skip-tags; the role's name and its own tags count for all of it."""
+        before = list(self.within)
+        self.within += tags
+        try:
+            yield
+        finally:
+            self.within = before
+
+    # --- what the play itself does
+
+    @property
+    def selected(self) -> bool:
+        mine = {self.role, *self.within}
+        return (not self.tags or bool(mine & self.tags)) and not mine & self.skip_tags
+
+    def add(self, what: str, status: Status, diff: str = "", error: MngError | None = None) -> None:
+        status = "unreachable" if isinstance(error, Unreachable) else status
+        change = Change(self.role, what, status, diff, tuple(self.within), error)
+        self.recap.changes.append(change)
+        if not self.gathering:
+            self.told(change)
+            output.detail(f"{self.host.name}: {self.role}: {what}: {status}")
+
+    def foresee(self, roles: Iterable[Role]) -> Recap:
+        """Go through the roles for what they will want to know, and ask for all of it at once; what they would do."""
+        silent = replace(self.host, runner=cast(Runner, Silence()))
+        ahead = replace(self, host=silent, check=True, gathering=True, recap=Recap(self.host.name))
+        ahead.facts, ahead.handlers = self.facts, self.handlers
+        for one in roles:
+            try:
+                ahead.begin(one)
+            except Exception as error:  # it needs an answer to go on, which it gets when it is done
+                output.detail(f"{one.name}: some of its facts are not foreseen: {error}", 2)
+        return ahead.recap
+
+    def begin(self, one: Role) -> None:
+        self.role, self.within = one.name, list(one.tags)
+        one.body(self, **one.options)
+
+    def do(self, one: Role) -> None:
+        """Its failure is in the recap."""
+        many = len(self.recap.changes)
+        try:
+            self.begin(one)
+        except MngError as error:
+            self.failed(error, many)
+        except Exit:
+            raise
+        except Exception as error:
+            self.failed(broken(one, error), many)
+
+    def failed(self, error: MngError, since: int) -> None:
+        if not any(change.error for change in self.recap.changes[since:]):
+            self.add(error.what, "failed", error=error)
+
+    def finish(self) -> None:
+        """The handlers, each once; one that fails stays to be done."""
+        while entry := self.handlers.next():
+            self.listening, many = [], len(self.recap.changes)
+            whole = replace(entry.handler, name=entry.role)
+            before, self.tags, self.skip_tags = (self.tags, self.skip_tags), frozenset(), frozenset()
+            self.do(whole)
+            self.tags, self.skip_tags = before
+            if not self.check and not any(change.error for change in self.recap.changes[many:]):
+                self.handlers.done(entry)
+
+
+class Silence:
+    """The runner while facts are gathered: roles that ask the host themselves get no answer yet."""
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise MngError(f"runner.{name} while facts are gathered")
+
+
+def broken(one: Role, error: Exception) -> MngError:
+    """A bug in a role: what and where."""
+    import traceback
+
+    frames = traceback.extract_tb(error.__traceback__)
+    mine = [frame for frame in frames if frame.filename == one.body.__code__.co_filename] or frames
+    output.detail("".join(traceback.format_exception(error)).rstrip())
+    return MngError(f"role {one.name}: {type(error).__name__}: {error}", f"at {mine[-1].filename}:{mine[-1].lineno}")
 
 
 def in_order(roles: Iterable[Role]) -> list[Role]:
     """The roles and what they need, each once, needs first; a role asked for with options counts over a mere need."""
     asked, order = list(roles), list[Role]()
 
-    def visit(one: Role) -> None:
+    def visit(one: Role, chain: tuple[Role, ...] = ()) -> None:
         if any(done.body is one.body and done.options == one.options for done in order):
             return
-        for need in one.needs:
+        if any(before.body is one.body for before in chain):
+            raise MngError(f"roles need each other in a circle: {' -> '.join(r.name for r in (*chain, one))}")
+        for need in (found(need, one) for need in one.needs):
             if not any(other.body is need.body for other in asked):
-                visit(need)
+                visit(need, (*chain, one))
         order.append(one)
 
     for one in asked:
@@ -94,10 +276,53 @@ def in_order(roles: Iterable[Role]) -> list[Role]:
     return order
 
 
-def provision(host: Host, roles: Iterable[Role], *, check: bool = False, yes: bool = False) -> Recap:
-    """Do the roles to the host, in order; the first failure raises, with the recap so far shown at -v."""
-    play = Play(host, check, yes, recap=Recap(host.name))
-    for one in in_order(roles):
-        play.role = one.name
-        one.body(play, **one.options)
+def found(need: Role | str, by: Role) -> Role:
+    """A name is looked up from where the file of the role that needs it is."""
+    from mng.roles import finding
+
+    return finding.find(need, Path(by.body.__code__.co_filename).parent) if isinstance(need, str) else need
+
+
+def provision(
+    host: Host,
+    roles: Iterable[Role],
+    *,
+    check: bool = False,
+    diff: bool = False,
+    bootstrap: Bootstrap = "ask",
+    tags: Iterable[str] = (),
+    skip_tags: Iterable[str] = (),
+    earlier: bool = True,
+    failing: bool = True,
+    told: Callable[[Change], None] = lambda change: None,
+) -> Recap:
+    """Do the roles to the host, in order, then their handlers and (`earlier`) those that a killed run left.
+
+    The first failure ends the roles, not the handlers, and is raised at the end unless `failing` is off.
+    """
+    play = Play(host, check, bootstrap, diff, frozenset(tags), frozenset(skip_tags), told=told, recap=Recap(host.name))
+    order = in_order(roles)
+    try:
+        play.foresee(order)
+        play.handlers.note(play.facts)
+        play.facts.gather()
+    except MngError as error:
+        play.failed(error, 0)
+    for one in order:
+        if play.recap.error:
+            play.role = one.name
+            play.add("", "skipped")
+        else:
+            play.do(one)
+    if not play.recap.count("unreachable"):
+        play.handlers.left(play.facts, earlier)
+        play.finish()
+    if failing and play.recap.error:
+        raise play.recap.error
     return play.recap
+
+
+def tasks(host: Host, roles: Iterable[Role], tags: Iterable[str] = (), skip_tags: Iterable[str] = ()) -> list[Change]:
+    """What the roles consist of, as far as that can be told without asking the host."""
+    play = Play(host, tags=frozenset(tags), skip_tags=frozenset(skip_tags))
+    return play.foresee(in_order(roles)).changes

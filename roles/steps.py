@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from mng import output
 from mng.roles import ops
 from mng.roles.role import Play, role
 from mng.shell import Cmd, cmd, raw
@@ -40,6 +39,5 @@ def steps(on: Play, asked: Steps, folder: str, within: Cmd) -> None:
     lines = [raw(line) for line in asked.commands]
     lines += [cmd("sudo", "-n", "sh", "-c", line) for line in asked.sudo_commands]
     for line in lines:
-        output.progress(f"running: {line}")
         whole = cmd("sh", "-c", Cmd(f"{within.line}\n{line.line}", line.shown))
         ops.command(on, whole.within(folder))

@@ -17,7 +17,7 @@ from mng.agents.types import Status, View, launch_words, program_of
 from mng.errors import UsageError
 from mng.host import Host
 from mng.records import AgentRecord
-from mng.roles.claude import claude
+from mng.roles.claude import INSTALL, claude
 from mng.roles.programs import program
 from mng.roles.role import Role
 from mng.roles.script import FILES, script
@@ -50,7 +50,7 @@ class Claude(Hooked):
 
     name: ClassVar[str] = "claude"
     program: ClassVar[tuple[str, ...]] = ("claude",)
-    install: ClassVar[Cmd | None] = cmd("npm", "install", "-g", "@anthropic-ai/claude-code")
+    install: ClassVar[Cmd | None] = INSTALL
     exit_words: ClassVar[frozenset[str]] = frozenset({"exit", "quit", ":q", ":q!", ":wq", ":wq!"})
     opens: ClassVar[re.Pattern[str]] = re.compile(r"(^|\s)@\S*$|\\$")
     pass_env: ClassVar[tuple[str, ...]] = (

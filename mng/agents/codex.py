@@ -13,6 +13,7 @@ from mng.agents.hooked import Hooked, fields, hook_path, visible
 from mng.agents.types import Status, View, launch_words, program_of
 from mng.host import Host
 from mng.records import AgentRecord
+from mng.roles.codex import INSTALL
 from mng.roles.programs import program
 from mng.roles.role import Role
 from mng.roles.script import FILES, script
@@ -38,7 +39,7 @@ class Codex(Hooked):
 
     name: ClassVar[str] = "codex"
     program: ClassVar[tuple[str, ...]] = ("codex",)
-    install: ClassVar[Cmd | None] = cmd("npm", "install", "-g", "@openai/codex")
+    install: ClassVar[Cmd | None] = INSTALL
     opens: ClassVar[re.Pattern[str]] = re.compile(r"(^|\s)[@$/]\S*$")
 
     @property

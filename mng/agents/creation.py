@@ -39,7 +39,8 @@ class Plan(NamedTuple):
 def build(plan: Plan, journals: Path) -> Agent:
     """The agent, its session running. On any failure nothing of it is left."""
     agent = Agent(plan.record, plan.host)
-    provision(plan.host, agent.kind.roles(plan.record, plan.host), yes=plan.yes)
+    roles = [*agent.kind.roles(plan.record, plan.host), *plan.roles]
+    provision(plan.host, roles, bootstrap="yes" if plan.yes else "ask", earlier=False)
     probe = free(agent)
     journal = Journal.begin(journals, "create", plan.record, plan.host.name)
     try:
@@ -57,7 +58,7 @@ def made(agent: Agent, plan: Plan, journal: Journal, probe: Probe) -> None:
     journal.step("claim")
     claim(agent)
     journal.step("work")
-    roles = [workdir(placement=plan.placement), env(path=f"{agent.folder}/env", values=plan.env), *plan.roles]
+    roles = [workdir(placement=plan.placement), env(path=f"{agent.folder}/env", values=plan.env)]
     if plan.steps != Steps():
         journal.step("steps")
         roles.append(
@@ -67,7 +68,7 @@ def made(agent: Agent, plan: Plan, journal: Journal, probe: Probe) -> None:
                 within=agent.within(cmd("cd", "--", plan.record.work.path)),
             )
         )
-    provision(plan.host, roles, yes=plan.yes)
+    provision(plan.host, roles, earlier=False)
     journal.step("session")
     agent.start(resume=False, view=look(agent.record, agent.host, probe))
     journal.step("ready")

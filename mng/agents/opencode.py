@@ -12,6 +12,7 @@ from mng.agents.types import AgentType, Status, View, launch_words, program_of
 from mng.errors import MngError
 from mng.host import Host
 from mng.records import AgentRecord
+from mng.roles.opencode import CURL, INSTALL
 from mng.roles.programs import program
 from mng.roles.role import Role
 from mng.roles.script import FILES, script
@@ -38,7 +39,7 @@ class Opencode(AgentType):
     name: ClassVar[str] = "opencode"
     program: ClassVar[tuple[str, ...]] = ("opencode",)
     by_api: ClassVar[bool] = True
-    install: ClassVar[Cmd | None] = cmd("npm", "install", "-g", "opencode-ai")
+    install: ClassVar[Cmd | None] = INSTALL
 
     @property
     def pass_env(self) -> tuple[str, ...]:  # type: ignore[override]
@@ -74,7 +75,7 @@ class Opencode(AgentType):
     def roles(self, record: AgentRecord, host: Host) -> list[Role]:
         return [
             program(name=program_of(self, record)[0], install=self.install),
-            program(name="curl", install=cmd("apt-get", "install", "-y", "curl")),
+            program(name="curl", install=CURL),
             script(path=script_path(host), source=FILES / "opencode.sh"),
         ]
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # what __getattr__ gives; a line for each command, and each g
     from mng.commands.list import list_
     from mng.commands.logs import logs as logs
     from mng.commands.message import message as message
+    from mng.commands.provision import provision as provision
     from mng.commands.rename import rename as rename
     from mng.commands.start import start as start
     from mng.commands.stop import stop as stop
@@ -32,7 +33,7 @@ MAINTENANCE = "For maintenance"
 OURSELVES = "For managing mng itself"
 
 LATER = """ask bootstrap capture clean cleanup diff doctor fan-out label lim limit merge migrate observe open
-pair plug plugin prov provision pull push schedule snap snapshot transcript wait"""
+pair plug plugin pull push schedule snap snapshot transcript wait"""
 
 contents = Contents(
     "mng.commands",
@@ -47,6 +48,7 @@ contents = Contents(
         "exec": Entry("Run a shell command where agents work", AGENTS, ("x",)),
         "rename": Entry("Rename an agent", AGENTS, ("mv",)),
         "message": Entry("Send a message to agents", DATA, ("msg",)),
+        "provision": Entry("Do roles to hosts, and set agents up again", DATA, ("prov",)),
         "logs": Entry("Show the logs of an agent", MAINTENANCE),
         "gc": Entry("Remove what nothing refers to any more", MAINTENANCE),
         "config list": Entry("Show all settings, and where each comes from", OURSELVES, ("config", "cfg", "cfg list")),

@@ -16,7 +16,7 @@ from mng.cli.options import option
 from mng.commands.create import CreateOptions, carried_out, planned
 from mng.errors import MngError
 from mng.inventory.inventory import Inventory
-from mng.roles.env import values
+from mng.roles.env import assigned
 from mng.shell import cmd
 
 KINDS = {"worktree": "worktree", "copy": "copy_", "clone": "clone"}
@@ -68,4 +68,4 @@ def taken_over(o: CloneOptions, source: Agent, theirs: bool) -> dict[str, Any]:
 
 def environment(source: Agent) -> dict[str, str]:
     path = f"{source.folder}/env"
-    return values(source.host.runner.get([path]).get(path, b""))
+    return assigned(source.host.runner.get([path]).get(path, b"").decode(errors="surrogateescape"), path)

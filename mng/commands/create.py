@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,6 +20,7 @@ from mng.agents.team import Team
 from mng.agents.types import Chosen, Receipt, choose
 from mng.cli.command import command
 from mng.cli.options import CommonOptions, Duration, Exclusive, Options, Pairs, Placeholder, option
+from mng.cli.provisioning import ProvisionOptions, environment, roles_of, steps_of
 from mng.cli.text import composed, given_message, on_terminal
 from mng.errors import Blocked, MngError, NotAvailable, UsageError
 from mng.host import Host
@@ -28,8 +28,6 @@ from mng.inventory.inventory import Inventory
 from mng.inventory.provider import HostSpec
 from mng.names import Style, check_name, made_up, new_id
 from mng.records import AgentRecord, Kind
-from mng.roles.env import parse
-from mng.roles.steps import Steps
 from mng.sync.source import Placement, Source, new_branch
 
 
@@ -102,21 +100,6 @@ class TargetOptions(Options):
     new_branch_prefix: str = option("mng/", help="what comes before the agent's name in the branch's")
     depth: int | None = option(None, help="commits of history in a clone")
     shallow_since: Annotated[str, Placeholder("DATE")] | None = option(None, help="history of a clone since this date")
-
-
-class ProvisionOptions(Options):
-    """Environment and provisioning"""
-
-    env: Pairs = option({}, secret=True, help="KEY=VALUE for the agent")
-    env_file: list[str] = option([], help="file of KEY=VALUE lines")
-    pass_env: Annotated[list[str], Placeholder("NAME")] = option([], help="variable of this shell to hand on")
-    user_command: list[str] = option([], help="shell line to run in the work dir")
-    sudo_command: list[str] = option([], help="the same as root")
-    upload_file: Annotated[list[str], Placeholder("LOCAL:REMOTE")] = option([], help="file to bring along")
-    append_to_file: Annotated[list[str], Placeholder("REMOTE:TEXT")] = option([], help="text for the end of a file")
-    prepend_to_file: Annotated[list[str], Placeholder("REMOTE:TEXT")] = option([], help="text for its beginning")
-    create_directory: list[str] = option([], help="folder to make")
-    yes: bool = option(False, "-y", help="install what is missing without asking")
 
 
 class ConnectOptions(Options):
@@ -260,7 +243,8 @@ def planned(o: CreateOptions, inventory: Inventory, chosen: Chosen | None = None
         resume_message=given_message(o.resume_message, o.resume_message_file) or "",
     )  # fmt: skip
     record = chosen.kind.prepare(record, host)
-    return Plan(record, host, placement, {**environment(o, chosen), **variables}, steps_of(o), yes=o.yes)
+    return Plan(record, host, placement, {**environment(o, chosen), **variables}, steps_of(o), roles_of(o),
+                yes=o.yes)  # fmt: skip
 
 
 def host_for(o: CreateOptions, inventory: Inventory) -> Host:
@@ -306,19 +290,6 @@ def kind_of(o: CreateOptions) -> Kind | None:
     return next((kind for kind, on in kinds.items() if on), None)
 
 
-def environment(o: CreateOptions, chosen: Chosen) -> dict[str, str]:
-    """What the program needs of this shell < its type's settings < files < variables handed on < typed."""
-    values = {name: os.environ[name] for name in chosen.kind.pass_env if name in os.environ}
-    values |= dict(chosen.env)
-    for path in o.env_file:
-        values |= parse(read_text(path, "--env-file"), path)
-    for name in o.pass_env:
-        if name not in os.environ:
-            raise UsageError(f"--pass-env {name}: this shell has no such variable")
-        values[name] = os.environ[name]
-    return values | o.env
-
-
 def added(words: list[str]) -> tuple[dict[str, str], dict[str, str]]:
     """--add-cmd words as windows, and the ALL_CAPS ones as variables."""
     windows: dict[str, str] = {}
@@ -331,37 +302,3 @@ def added(words: list[str]) -> tuple[dict[str, str], dict[str, str]]:
             raise UsageError(f"--add-cmd {word!r} is not NAME=LINE")
         (variables if equals and re.fullmatch(r"[A-Z_][A-Z0-9_]*", name) else windows)[name] = line
     return windows, variables
-
-
-def steps_of(o: CreateOptions) -> Steps:
-    """The user's own steps; files are read now, so that a missing one is known before anything is made."""
-    uploads = []
-    for word in o.upload_file:
-        here, there = halves(word, "--upload-file", "LOCAL:REMOTE")
-        path = Path(here).expanduser()
-        try:
-            uploads.append((there, path.read_bytes(), path.stat().st_mode & 0o777))
-        except OSError as error:
-            raise UsageError(f"--upload-file {here}: {error.strerror}") from None
-    return Steps(
-        directories=tuple(o.create_directory),
-        uploads=tuple(uploads),
-        appends=tuple(halves(word, "--append-to-file", "REMOTE:TEXT") for word in o.append_to_file),
-        prepends=tuple(halves(word, "--prepend-to-file", "REMOTE:TEXT") for word in o.prepend_to_file),
-        commands=tuple(o.user_command),
-        sudo_commands=tuple(o.sudo_command),
-    )
-
-
-def halves(word: str, option: str, shape: str) -> tuple[str, str]:
-    first, colon, second = word.partition(":")
-    if not colon or not first or not second:
-        raise UsageError(f"{option} {word!r} is not {shape}")
-    return first, second
-
-
-def read_text(path: str, option: str) -> str:
-    try:
-        return Path(path).expanduser().read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{option} {path}: {getattr(error, 'strerror', None) or error}") from None

@@ -56,7 +56,7 @@ def test_a_missing_program_is_not_installed_unasked(host: Host) -> None:
     with pytest.raises(NotAvailable) as error:
         ops.program(Play(host), "no-such-program", install)
     assert "run: touch" in error.value.hint and not Path(host.home, "installed").exists()
-    assert ops.program(Play(host, yes=True), "no-such-program", install)
+    assert ops.program(Play(host, bootstrap="yes"), "no-such-program", install)
     assert Path(host.home, "installed").exists()
     assert not ops.program(Play(host), "sh", None)
 
@@ -86,7 +86,7 @@ def test_steps_and_recap(host: Host) -> None:
     )
     assert (work / "d").is_dir() and (work / "u/f").stat().st_mode & 0o777 == 0o755
     assert (work / "a").read_text() == "first\nline\n" and (work / "where").read_text() == f"{work}\n"
-    assert str(recap) == "here: ok=0 changed=6 failed=0 skipped=0"
+    assert str(recap) == "here: ok=0 changed=6 unreachable=0 failed=0 skipped=0"
     assert Path(host.home, "env").stat().st_mode & 0o777 == 0o600
 
 

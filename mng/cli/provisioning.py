@@ -1,0 +1,91 @@
+"""What create and provision have in common: an agent's environment, and what is to be done to its host."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+from mng.agents.types import Chosen
+from mng.cli.options import Options, Pairs, Placeholder, option
+from mng.errors import UsageError
+from mng.roles.env import parse
+from mng.roles.role import Role
+from mng.roles.steps import Steps
+
+
+class ProvisionOptions(Options):
+    """Environment and provisioning"""
+
+    env: Pairs = option({}, secret=True, help="KEY=VALUE for the agent")
+    env_file: list[str] = option([], help="file of KEY=VALUE lines")
+    pass_env: Annotated[list[str], Placeholder("NAME")] = option([], help="variable of this shell to hand on")
+    role: Annotated[list[str], Placeholder("NAME:KEY=VALUE,…")] = option([], secret=True, help="role to do to the host first")
+    user_command: list[str] = option([], help="shell line to run in the work dir")
+    sudo_command: list[str] = option([], help="the same as root")
+    upload_file: Annotated[list[str], Placeholder("LOCAL:REMOTE")] = option([], help="file to bring along")
+    append_to_file: Annotated[list[str], Placeholder("REMOTE:TEXT")] = option([], help="text for the end of a file")
+    prepend_to_file: Annotated[list[str], Placeholder("REMOTE:TEXT")] = option([], help="text for its beginning")
+    create_directory: list[str] = option([], help="folder to make")
+    yes: bool = option(False, "-y", help="install what is missing without asking")
+
+
+def environment(o: ProvisionOptions, chosen: Chosen) -> dict[str, str]:
+    """What the program needs of this shell < its type's settings < what is asked for."""
+    values = {name: os.environ[name] for name in chosen.kind.pass_env if name in os.environ}
+    return values | dict(chosen.env) | variables(o)
+
+
+def variables(o: ProvisionOptions) -> dict[str, str]:
+    """Files < variables handed on < typed."""
+    values: dict[str, str] = {}
+    for path in o.env_file:
+        values |= parse(read_text(path, "--env-file"), path)
+    for name in o.pass_env:
+        if name not in os.environ:
+            raise UsageError(f"--pass-env {name}: this shell has no such variable")
+        values[name] = os.environ[name]
+    return values | o.env
+
+
+def roles_of(o: ProvisionOptions) -> list[Role]:
+    """Those asked for by name; none is looked up, and no project's code runs, without."""
+    if not o.role:
+        return []
+    from mng.roles import finding
+
+    return [finding.given(word, getattr(o, "context", None)) for word in o.role]
+
+
+def steps_of(o: ProvisionOptions) -> Steps:
+    """The user's own steps; files are read now, so that a missing one is known before anything is made."""
+    uploads = []
+    for word in o.upload_file:
+        here, there = halves(word, "--upload-file", "LOCAL:REMOTE")
+        path = Path(here).expanduser()
+        try:
+            uploads.append((there, path.read_bytes(), path.stat().st_mode & 0o777))
+        except OSError as error:
+            raise UsageError(f"--upload-file {here}: {error.strerror}") from None
+    return Steps(
+        directories=tuple(o.create_directory),
+        uploads=tuple(uploads),
+        appends=tuple(halves(word, "--append-to-file", "REMOTE:TEXT") for word in o.append_to_file),
+        prepends=tuple(halves(word, "--prepend-to-file", "REMOTE:TEXT") for word in o.prepend_to_file),
+        commands=tuple(o.user_command),
+        sudo_commands=tuple(o.sudo_command),
+    )
+
+
+def halves(word: str, option: str, shape: str) -> tuple[str, str]:
+    first, colon, second = word.partition(":")
+    if not colon or not first or not second:
+        raise UsageError(f"{option} {word!r} is not {shape}")
+    return first, second
+
+
+def read_text(path: str, option: str) -> str:
+    try:
+        return Path(path).expanduser().read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{option} {path}: {getattr(error, 'strerror', None) or error}") from None

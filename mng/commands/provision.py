@@ -1,0 +1,187 @@
+"""mng provision"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, Literal, NamedTuple
+
+from invoke.context import Context
+
+from mng import output
+from mng.agents.agent import Agent
+from mng.agents.ending import stop
+from mng.agents.team import Team
+from mng.cli.chosen import chosen, side_by_side
+from mng.cli.command import command
+from mng.cli.options import CommonOptions, Exclusive, Options, option
+from mng.cli.provisioning import ProvisionOptions, roles_of, steps_of, variables
+from mng.cli.targets import TargetOptions
+from mng.errors import CommandFailed, MngError, NotAvailable, Unreachable, UsageError
+from mng.host import Host
+from mng.inventory.inventory import Inventory
+from mng.roles import role as roles
+from mng.roles.env import env
+from mng.roles.role import Change, Recap, Role
+from mng.roles.steps import Steps, steps
+from mng.rows import Results, Row
+from mng.shell import cmd
+
+
+class PlayOptions(Options):
+    """Provision"""
+
+    exclusive: ClassVar[Exclusive] = (("check", "list_tasks"),)
+
+    check: bool = option(False, "--dry-run", help="say what would be done, do nothing")
+    diff: bool = option(False, help="show how files change, but for what only their owner may read")
+    tags: list[str] = option([], help="only what has one of these tags (comma-separated); a role's name is a tag of all in it")
+    skip_tags: list[str] = option([], help="not what has one of these tags")
+    list_tasks: bool = option(False, help="say what the roles consist of, and do nothing")
+    restart: bool | None = option(
+        None, help="restart running agents afterwards, each with its own conversation (default: if something changed)"
+    )
+    bootstrap: Literal["yes", "warn", "no"] | None = option(
+        None, help="install programs that are missing: yes, yes but say so, or fail (default: ask on a terminal, else fail)"
+    )
+    destroy_on_fail: bool = option(False, help="destroy a host on which it fails (this machine can't be)")
+    forks: int = option(20, help="hosts at once")
+
+
+class Provision(TargetOptions, PlayOptions, ProvisionOptions, CommonOptions):
+    """Provision"""
+
+
+class Task(Row):
+    """What one op of a role found or did on a host."""
+
+    columns: ClassVar[dict[str, str]] = {"HOST": "host", "ROLE": "role", "TASK": "task", "STATUS": "status"}
+
+    host: str
+    role: str
+    task: str
+    status: str
+    tags: list[str] = []
+    detail: str = ""
+    diff: str = ""
+    exit_code: int = 0
+
+    @classmethod
+    def of(cls, host: str, change: Change) -> Task:
+        error = change.error
+        return cls(
+            host=host, role=change.role, task=change.what, status=change.status, tags=list(change.tags), diff=change.diff,
+            detail=f"{error.what}; {error.hint}".rstrip("; ") if error else "", exit_code=code_of(error),
+        )  # fmt: skip
+
+
+class Place(NamedTuple):
+    """A host, the agents on it that are provisioned, and the roles for both."""
+
+    host: Host
+    agents: list[Agent]
+    roles: list[Role]
+
+
+@command(name="provision", shows=Task)
+def provision(c: Context, o: Provision) -> Results[Task]:
+    """Do roles to hosts, and set agents up again
+
+    Of an agent: what its type needs, --env and the like, then a restart if anything changed. A second run changes nothing.
+    """
+    if o.destroy_on_fail:
+        raise NotAvailable("--destroy-on-fail: there is no host here but this machine, which can't be destroyed")
+    places, rows = places_of(o)
+    if o.list_tasks:
+        listed = [(place.host.name, roles.tasks(place.host, place.roles)) for place in places]
+        return Results([Task.of(host, change).model_copy(update={"status": ""}) for host, every in listed for change in every])
+    broken = bool(rows)
+
+    def work(place: Place) -> Recap:
+        nonlocal broken
+        if broken and o.on_error == "abort":
+            return Recap(place.host.name, [Change(one.name, "", "skipped") for one in place.roles])
+        recap = done(place, o)
+        broken = broken or recap.error is not None
+        return recap
+
+    recaps = side_by_side(work, places, 1 if o.on_error == "abort" else o.forks)
+    rows += [Task.of(recap.host, change) for recap in recaps for change in recap.changes]
+    if o.shape == "human":
+        for row in rows:
+            output.error(f"{row.host}: {row.role}: {row.detail}" if row.detail else "")
+    return Results(rows, "\n".join(map(str, recaps)))
+
+
+def places_of(o: Provision) -> tuple[list[Place], list[Task]]:
+    """Which roles for which hosts, and a row for every word that names no agent. UsageError here or never."""
+    asked, given, values = roles_of(o), steps_of(o), variables(o)
+    team = Team.of(Inventory(o.settings), o.hosts)
+    if o.agents or o.all_ or o.include or o.stdin:
+        picked = chosen(team, o)
+        failures = [
+            Task(host="", role="", task=one.name, status="failed", detail=one.detail, exit_code=one.exit_code)
+            for one in picked.failures
+        ]
+        hosts = {agent.host.id: agent.host for agent in picked.agents}
+        groups = [(host, [a for a in picked.agents if a.host.id == id_]) for id_, host in hosts.items()]
+        return [Place(host, mine, [*asked, *roles_for(mine, values, given)]) for host, mine in groups], failures
+    if not o.host:
+        raise UsageError("what is to be provisioned?", "name an agent, or give --host PATTERN and --role NAME")
+    if values:
+        raise UsageError("--env, --env-file and --pass-env are an agent's", "name the agent")
+    if not asked and given == Steps():
+        raise UsageError("nothing to do", "give --role NAME")
+    own = [] if given == Steps() else [given]
+    every = [Place(h, [], [*asked, *(steps(asked=one, folder=h.home, within=cmd("true")) for one in own)]) for h in team.hosts]
+    return every, []
+
+
+def roles_for(agents: Sequence[Agent], values: dict[str, str], given: Steps) -> list[Role]:
+    """What their types need, then what is asked for in each."""
+    every: list[Role] = []
+    for agent in agents:
+        work = agent.record.work.path
+        every += agent.kind.roles(agent.record, agent.host)
+        every += [env(path=f"{agent.folder}/env", values=values)] if values else []
+        if given != Steps():
+            every.append(steps(asked=given, folder=work, within=agent.within(cmd("cd", "--", work))))
+    return every
+
+
+def done(place: Place, o: Provision) -> Recap:
+    """The roles done to one host, its agents restarted."""
+    recap = roles.provision(
+        place.host, place.roles, check=o.check, diff=o.diff, bootstrap=o.bootstrap or ("yes" if o.yes else "ask"),
+        tags=tags(o.tags), skip_tags=tags(o.skip_tags), failing=False, told=tell if o.shape == "human" else lambda change: None,
+    )  # fmt: skip
+    wanted = recap.count("changed") > 0 if o.restart is None else o.restart
+    if not wanted or recap.error or not place.agents:
+        return recap
+    probe = place.host.probe()
+    running = [agent for agent in place.agents if agent.status(probe).state in ("RUNNING", "WAITING")]
+    try:
+        if not o.check:
+            stop(place.host, running) if running else None
+            for agent in running:
+                output.progress(f"restarting {agent.name}")
+                agent.start(resume=True)
+                agent.survives()
+        recap.changes += [Change("restart", f"agent {agent.name}", "changed") for agent in running]
+    except MngError as error:
+        recap.changes.append(Change("restart", "agents", "failed", error=error))
+    return recap
+
+
+def tell(change: Change) -> None:
+    """A diff is shown as it is made."""
+    if change.diff:
+        output.write(f"{change.role}: {change.what}\n{change.diff}\n")
+
+
+def tags(words: list[str]) -> list[str]:
+    return [tag for word in words for tag in word.split(",") if tag]
+
+
+def code_of(error: MngError | None) -> int:
+    """Only what hosts said and silence have codes of their own."""
+    return 0 if error is None else error.exit_code if isinstance(error, CommandFailed | Unreachable) else 1

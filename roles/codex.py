@@ -1,0 +1,15 @@
+"""Codex on a host."""
+
+from __future__ import annotations
+
+from mng.roles import ops
+from mng.roles.role import Play, role
+from mng.shell import cmd
+
+INSTALL = cmd("npm", "install", "-g", "@openai/codex")
+
+
+@role()
+def codex(on: Play) -> None:
+    """Its program."""
+    ops.program(on, "codex", INSTALL)
