@@ -12,7 +12,7 @@ from mng.host import Host
 from mng.runner import LocalRunner
 
 if TYPE_CHECKING:
-    from mng.inventory.provider import HostSpec, Snapshot
+    from mng.inventory.provider import Check, HostSpec, Snapshot
 
 
 class Local:
@@ -57,6 +57,23 @@ class Local:
 
     def drop_snapshot(self, snapshot: Snapshot) -> None:
         no("have snapshots")
+
+    def checks(self) -> list[Check]:
+        from mng.inventory.provider import Check
+
+        folder = Path(self.host.dir)
+        there = next(place for place in (folder, *folder.parents) if place.exists())
+        can = there.is_dir() and os.access(there, os.W_OK | os.X_OK)
+        found = [Check("host_dir", "ok" if can else "missing", f"{folder}{'' if can else ' can not be written'}")]
+        if not can:
+            found = [found[0]._replace(mend=f"mend {there}, or: mng config set --scope user host_dir FOLDER")]
+        probe = self.host.probe()
+        if probe.problem:
+            return [*found, Check("provider local", "missing", probe.problem)]
+        return [
+            *found,
+            Check("provider local", "ok", f"this machine, {len({pane.session for pane in probe.panes})} tmux sessions"),
+        ]
 
 
 def no(what: str) -> NoReturn:

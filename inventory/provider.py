@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from mng.host import Host
 
@@ -38,6 +38,15 @@ class Snapshot(NamedTuple):
     size_bytes: int = 0
 
 
+class Check(NamedTuple):
+    """What `mng doctor` found; `missing` is what create can't do without, `mend` the command that helps."""
+
+    name: str
+    status: Literal["ok", "missing", "warning"]
+    found: str
+    mend: str = ""
+
+
 class Provider(Protocol):
     """Makes, stops and finds hosts of one kind. What it can't do raises NotAvailable, never does nothing."""
 
@@ -51,3 +60,4 @@ class Provider(Protocol):
     def snapshot(self, host: Host, name: str = "") -> Snapshot: ...
     def snapshots(self, host: Host) -> list[Snapshot]: ...
     def drop_snapshot(self, snapshot: Snapshot) -> None: ...
+    def checks(self) -> list[Check]: ...

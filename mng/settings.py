@@ -199,6 +199,14 @@ def merge(into: dict[str, Any], data: Mapping[str, Any]) -> None:
             into[key] = value
 
 
+def leaves(data: Mapping[str, Any], path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], Any]]:
+    """Every value of nested tables with the path to it; an empty table is one, too."""
+    found: list[tuple[tuple[str, ...], Any]] = []
+    for key, value in data.items():
+        found += leaves(value, (*path, key)) if isinstance(value, dict) and value else [((*path, key), value)]
+    return found
+
+
 def has(data: Any, path: Iterable[str]) -> bool:
     for key in path:
         if not isinstance(data, dict) or key not in data:

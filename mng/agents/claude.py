@@ -51,6 +51,10 @@ class Claude(Hooked):
     name: ClassVar[str] = "claude"
     program: ClassVar[tuple[str, ...]] = ("claude",)
     install: ClassVar[Cmd | None] = INSTALL
+    account: ClassVar[tuple[str, ...]] = (
+        "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN", "CLAUDE_CODE_USE_BEDROCK",
+        "CLAUDE_CODE_USE_VERTEX", "~/.claude/.credentials.json", "~/.claude.json#oauthAccount",
+    )  # fmt: skip
     exit_words: ClassVar[frozenset[str]] = frozenset({"exit", "quit", ":q", ":q!", ":wq", ":wq!"})
     opens: ClassVar[re.Pattern[str]] = re.compile(r"(^|\s)@\S*$|\\$")
     pass_env: ClassVar[tuple[str, ...]] = (

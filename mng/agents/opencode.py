@@ -40,6 +40,9 @@ class Opencode(AgentType):
     program: ClassVar[tuple[str, ...]] = ("opencode",)
     by_api: ClassVar[bool] = True
     install: ClassVar[Cmd | None] = INSTALL
+    account: ClassVar[tuple[str, ...]] = (
+        "OPENCODE_API_KEY", "~/.local/share/opencode/auth.json", "OPENAI_API_KEY", "ANTHROPIC_API_KEY",
+    )  # fmt: skip
 
     @property
     def pass_env(self) -> tuple[str, ...]:  # type: ignore[override]

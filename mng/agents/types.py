@@ -66,6 +66,7 @@ class AgentType:
     program: ClassVar[tuple[str, ...]] = ()  # the words that start it
     install: ClassVar[Cmd | None] = None
     pass_env: ClassVar[tuple[str, ...]] = ()  # what the program reads of the caller's environment: accounts, addresses
+    account: ClassVar[tuple[str, ...]] = ()  # variables and ~/files, one of which it has that is logged in (`~/FILE#WORD`)
     exit_words: ClassVar[frozenset[str]] = frozenset()  # messages that would end the program
     by_api: ClassVar[bool] = False  # takes messages by `hand_over`; else they are pasted into its terminal
     enters: ClassVar[int] = 5  # how often Enter may be pressed for one message: an Enter can be lost, a text is not

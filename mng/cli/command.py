@@ -24,13 +24,15 @@ class Command(Task[Any], Generic[R]):
 
     contents: Contents | None = None  # the table it was loaded from
 
-    def __init__(self, body: Callable[..., R], shows: type | None = None, mends: bool = False, **kwargs: Any) -> None:
+    def __init__(
+        self, body: Callable[..., R], shows: type | None = None, group: str = "", mends: bool = False, **kwargs: Any
+    ) -> None:
         annotation = list(body.__annotations__.values())[1]
         named = isinstance(annotation, str)
         self.model: type[Options] = body.__globals__[annotation] if named else annotation
         self.shows, self.mends = shows, mends
         kwargs.setdefault("name", body.__name__.strip("_").replace("_", "-"))
-        self.path: str = kwargs["name"]  # with its group: `snapshot create`
+        self.path: str = f"{group} {kwargs['name']}".strip()  # with its group: `snapshot create`
         super().__init__(body, positional=(), **kwargs)
 
     def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Any]:
@@ -96,7 +98,7 @@ def command(**kwargs: Any) -> Callable[[Callable[[Context, Any], R]], Command[R]
 def command(body: Callable[..., Any] | None = None, /, **kwargs: Any) -> Any:
     """`@command` makes a task of a function; `shows=RowClass` lets a template be checked before the work is done.
 
-    `mends=True`: it runs with settings that are wrong, too.
+    `group`: its first word, where it has two; `mends=True`: it runs with settings that are wrong, too.
     """
     if body is not None:
         return Command(body)

@@ -107,7 +107,7 @@ def without(text: str, path: tuple[str, ...]) -> str:
         table = table.get(key) if isinstance(table, Mapping) else None
     key = spelled(table, path) if isinstance(table, Mapping) else ""
     if not key or key not in table:
-        there = [".".join(each) for each, _ in leaves(document.unwrap())]
+        there = [".".join(each) for each, _ in settings.leaves(document.unwrap())]
         close = near(".".join(path), there)
         raise NotFound(f"{'.'.join(path)} is not set there", f"did you mean {close[0]}?" if close else "see: mng config list")
     del table[key]
@@ -133,7 +133,7 @@ def same(new: str, old: str, path: tuple[str, ...], change: Callable[[dict[str, 
 
 def said(data: Mapping[str, Any]) -> dict[tuple[str, ...], Any]:
     """Without empty tables: a dotted key that goes takes its own along."""
-    return {path: value for path, value in leaves(data) if value != {}}
+    return {path: value for path, value in settings.leaves(data) if value != {}}
 
 
 def spelled(table: Mapping[str, Any], path: tuple[str, ...]) -> str:
@@ -142,11 +142,3 @@ def spelled(table: Mapping[str, Any], path: tuple[str, ...]) -> str:
     if key in table or path[0] not in ("commands", "create_templates"):
         return key
     return next((one for one in table if one.replace("-", "_") == key.replace("-", "_")), key)
-
-
-def leaves(data: Mapping[str, Any], path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], Any]]:
-    """Every value of nested tables with the path to it; an empty table is one, too."""
-    found: list[tuple[tuple[str, ...], Any]] = []
-    for key, value in data.items():
-        found += leaves(value, (*path, key)) if isinstance(value, dict) and value else [((*path, key), value)]
-    return found

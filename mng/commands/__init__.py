@@ -32,7 +32,7 @@ DATA = "For moving data in and out"
 MAINTENANCE = "For maintenance"
 OURSELVES = "For managing mng itself"
 
-LATER = """ask bootstrap capture clean cleanup diff doctor fan-out label lim limit merge migrate observe open
+LATER = """ask bootstrap capture clean cleanup diff fan-out label lim limit merge migrate observe open
 pair plug plugin pull push schedule snap snapshot transcript wait"""
 
 contents = Contents(
@@ -51,6 +51,7 @@ contents = Contents(
         "provision": Entry("Do roles to hosts, and set agents up again", DATA, ("prov",)),
         "logs": Entry("Show the logs of an agent", MAINTENANCE),
         "gc": Entry("Remove what nothing refers to any more", MAINTENANCE),
+        "doctor": Entry("Check what mng needs on this machine", OURSELVES),
         "config list": Entry("Show all settings, and where each comes from", OURSELVES, ("config", "cfg", "cfg list")),
         "config get": Entry("Show one setting, or a table of them", OURSELVES, ("cfg get",)),
         "config set": Entry("Set a value in a settings file", OURSELVES, ("cfg set",)),

@@ -12,7 +12,7 @@ from invoke.context import Context
 
 from mng import output, settings
 from mng.cli.command import command
-from mng.cli.options import CommonOptions, Option, Options, option
+from mng.cli.options import CommonOptions, Option, option
 from mng.errors import NotFound, UsageError
 from mng.rows import Results, Row
 from mng.settings import VARIABLES
@@ -20,54 +20,53 @@ from mng.settings import VARIABLES
 SECRET = re.compile(r"(?i)^(.*_)?(env|message)$|token|secret|password|api_?key")  # what list does not show
 
 
-class ScopeOptions(Options):
-    """Which file"""
-
-    scope: Literal["user", "project", "local"] | None = option(
-        None, help="of your profile, of the project, or yours for the project"
-    )
+Scope = Literal["user", "project", "local"] | None
+SCOPE = option(None, help="the file of your profile, of the project, or yours for the project")
+KEY = option(..., place="word", help="as commands.create.connect; a part with a dot in it in quotes")
+DRY_RUN = option(False, help="check it, change nothing")
 
 
-class ChangeOptions(ScopeOptions):
-    """Which file"""
-
-    dry_run: bool = option(False, help="check it, change nothing")
-
-
-class KeyOptions(Options):
-    """Config"""
-
-    key: str = option(..., place="word", help="as commands.create.connect; a part with a dot in it in quotes")
-
-
-class ValueOptions(KeyOptions):
-    """Config"""
-
-    value: str = option(..., place="word", secret=True, help='JSON where it is that (true, 3, ["a"]), else text')
-
-
-class ConfigList(ScopeOptions, CommonOptions):
+class ConfigList(CommonOptions):
     """List"""
 
+    scope: Scope = SCOPE
 
-class Get(KeyOptions, ScopeOptions, CommonOptions):
+
+class Get(CommonOptions):
     """Get"""
 
+    key: str = KEY
+    scope: Scope = SCOPE
 
-class Set(ValueOptions, ChangeOptions, CommonOptions):
+
+class Set(CommonOptions):
     """Set"""
 
+    key: str = KEY
+    value: str = option(..., place="word", secret=True, help='JSON where it is that (true, 3, ["a"]), else text')
+    scope: Scope = SCOPE
+    dry_run: bool = DRY_RUN
 
-class Unset(KeyOptions, ChangeOptions, CommonOptions):
+
+class Unset(CommonOptions):
     """Unset"""
 
+    key: str = KEY
+    scope: Scope = SCOPE
+    dry_run: bool = DRY_RUN
 
-class Edit(ChangeOptions, CommonOptions):
+
+class Edit(CommonOptions):
     """Edit"""
 
+    scope: Scope = SCOPE
+    dry_run: bool = DRY_RUN
 
-class PathOptions(ScopeOptions, CommonOptions):
+
+class PathOptions(CommonOptions):
     """Path"""
+
+    scope: Scope = SCOPE
 
 
 class Setting(Row):
@@ -86,9 +85,7 @@ class Setting(Row):
     def human(self) -> str:
         if not isinstance(self.value, dict) or not self.value:
             return self.shown
-        from mng.cli.settings_file import leaves
-
-        return "\n".join(f"{dotted(path)} = {text_of(value)}" for path, value in leaves(self.value))
+        return "\n".join(f"{dotted(path)} = {text_of(value)}" for path, value in settings.leaves(self.value))
 
 
 class Changed(Row):
@@ -115,7 +112,7 @@ class Place(Row):
         return self.path
 
 
-@command(name="list", shows=Setting)
+@command(group="config", name="list", shows=Setting)
 def list_(c: Context, o: ConfigList) -> Results[Setting]:
     """Show all settings, and where each comes from
 
@@ -124,7 +121,7 @@ def list_(c: Context, o: ConfigList) -> Results[Setting]:
     return Results(setting(path, hidden(path, value), source) for path, value, source in in_force(o))
 
 
-@command(shows=Setting)
+@command(group="config", shows=Setting)
 def get(c: Context, o: Get) -> Setting:
     """Show one setting, or a table of them"""
     path = keys_of(o.key)
@@ -141,7 +138,7 @@ def get(c: Context, o: Get) -> Setting:
     return setting(*found)
 
 
-@command(name="set", mends=True)
+@command(group="config", name="set", mends=True)
 def set_(c: Context, o: Set) -> Changed:
     """Set a value in a settings file
 
@@ -168,7 +165,7 @@ def set_(c: Context, o: Set) -> Changed:
     return Changed(key=o.key, path=str(file.path), result="would be set" if o.dry_run else "is set")
 
 
-@command(mends=True)
+@command(group="config", mends=True)
 def unset(c: Context, o: Unset) -> Changed:
     """Take a value or a table out of a settings file"""
     from mng.cli.settings_file import SettingsFile, without
@@ -179,7 +176,7 @@ def unset(c: Context, o: Unset) -> Changed:
     return Changed(key=o.key, path=str(file.path), result="would be unset" if o.dry_run else "is unset")
 
 
-@command(mends=True)
+@command(group="config", mends=True)
 def edit(c: Context, o: Edit) -> Changed | None:
     """Open a settings file in $EDITOR
 
@@ -215,7 +212,7 @@ def edit(c: Context, o: Edit) -> Changed | None:
     return Changed(key=file.scope, path=str(file.path), result="would be saved" if o.dry_run else "is saved")
 
 
-@command(shows=Place, mends=True)
+@command(group="config", shows=Place, mends=True)
 def path(c: Context, o: PathOptions) -> Results[Place]:
     """Show which settings files there may be
 
@@ -236,14 +233,14 @@ def path(c: Context, o: PathOptions) -> Results[Place]:
 
 def in_force(o: Any) -> list[tuple[tuple[str, ...], Any, str]]:
     """Every setting that is set, or (--scope) that the one file sets: its path, value and source."""
-    from mng.cli.settings_file import SettingsFile, leaves
-
     if o.scope:
+        from mng.cli.settings_file import SettingsFile
+
         file = SettingsFile(o.scope, o.context).path
         source = settings.read(file)
-        found = leaves(source.data) if source else []
+        found = settings.leaves(source.data) if source else []
         return [(path, value, f"{file}:{settings.line_of(source.text, path)}") for path, value in found if source]
-    every = {path: (value, o.settings.place(*path)) for path, value in leaves(o.settings.data())}
+    every = {path: (value, o.settings.place(*path)) for path, value in settings.leaves(o.settings.data())}
     for key, name in VARIABLES.items():
         if os.environ.get(name) or (key,) not in every:
             every[(key,)] = str(getattr(o.settings, key)), name if os.environ.get(name) else "default"

@@ -155,7 +155,6 @@ def test_what_follows_when_there_is_no_such_host(world: World, line: str, code: 
         "mng provision my-agent",
         "mng cleanup",
         "mng plugin list",
-        "mng config list",
     ],
 )
 def test_commands_of_later_make_no_agent(world: World, line: str) -> None:

@@ -37,6 +37,11 @@ class TestContract:
         with pytest.raises(NotAvailable):
             getattr(provider, what)(thing)
 
+    def test_it_can_be_checked(self, provider: Provider) -> None:
+        checks = provider.checks()
+        assert f"provider {provider.name}" in [check.name for check in checks]
+        assert all(check.found and check.status in ("ok", "missing", "warning") for check in checks)
+
     def test_it_refuses_what_it_does_not_know(self, provider: Provider) -> None:
         for spec in (HostSpec(build_args=("gpu=1",)), HostSpec(start_args=("-x",)), HostSpec(tags={"a": "b"})):
             with pytest.raises(UsageError):
