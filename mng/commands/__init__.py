@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # what __getattr__ gives; a line for each command, and each g
     from mng.commands.connect import connect as connect
     from mng.commands.create import create as create
     from mng.commands.destroy import destroy as destroy
+    from mng.commands.doctor import doctor as doctor
     from mng.commands.exec import exec_
     from mng.commands.gc import gc as gc
     from mng.commands.list import list_
