@@ -34,11 +34,11 @@ class Facts:
     def __init__(self, host: Host) -> None:
         self.host = host
         self.known: dict[Need, Fact] = {}
-        self.noted: dict[Need, None] = {}
+        self.noted: dict[Need, int] = {}  # how often they will be asked for still
 
     def note(self, need: Need) -> None:
         """It will be asked for."""
-        self.noted[need] = None
+        self.noted[need] = self.noted.get(need, 0) + 1
 
     def seen(self, path: str) -> Seen:
         fact = self.fact(path)
@@ -52,13 +52,14 @@ class Facts:
 
     def fact(self, need: Need) -> Fact:
         if need not in self.known:
-            self.note(need)
-            self.gather()
+            self.gather(need)
+        self.noted[need] = max(self.noted.get(need, 0) - 1, 0)
         return self.known[need]
 
-    def gather(self) -> None:
-        """Whatever was noted and is not known, in one trip; files of this machine without any."""
-        missing = [need for need in self.noted if need not in self.known]
+    def gather(self, *needs: Need) -> None:
+        """These, and whatever is still to be asked for and not known, in one trip; files of this machine without any."""
+        wanted = dict.fromkeys([*needs, *(need for need, count in self.noted.items() if count)])
+        missing = [need for need in wanted if need not in self.known]
         here = [need for need in missing if isinstance(need, str) and self.host.local]
         if here:
             files = self.host.runner.tree()

@@ -25,7 +25,8 @@ def line(on: Play, path: str, text: str, match: str = "", present: bool = True) 
             return [*lines[: hits[-1]], text, *lines[hits[-1] + 1 :]]
         return lines if text in lines else [*lines, text]
 
-    what = f"line {'' if present else 'not '}in {path}: {match or text}"
+    begins = (match or text).partition("=")[0]  # what comes after may be a secret
+    what = f"line {'' if present else 'not '}in {path}: {begins}"
     return edit(on, what, path, lambda old: by_line(old, change))
 
 

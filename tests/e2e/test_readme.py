@@ -29,19 +29,40 @@ BLOCKS = [
 @pytest.mark.live
 @pytest.mark.parametrize(("page", "block"), BLOCKS)
 def test_a_block_of_bash_works(world: World, page: Path, block: str) -> None:
-    """In a project whose tasks.py are the page's blocks of Python."""
+    """In a project with the page's blocks of Python in its tasks.py, or the file that their docstring names."""
     with_tasks(world, page)
     ran = world.run("bash", "-e", "-c", block, timeout=120)
     assert "Traceback" not in ran.err and "warning" not in ran.err, str(ran)
-    if "mng create scout" in block:
+    if page == README and "mng create scout" in block:
         the_tour_does_what_its_comments_say(world, ran)
 
 
 def with_tasks(world: World, page: Path) -> None:
-    if code := fenced(page, "python"):
-        (world.repo / "tasks.py").write_text("\n\n".join(code))
-        world.git("add", "tasks.py")
+    files: dict[str, list[str]] = {}
+    name = "tasks.py"
+    for code in fenced(page, "python"):
+        name = named[1] if (named := re.match(r'"""([\w/]+\.py): ', code)) else name
+        files.setdefault(name, []).append(code)
+    for name, codes in files.items():
+        (world.repo / name).parent.mkdir(exist_ok=True)
+        (world.repo / name).write_text("\n\n".join(codes))
+    if files:
+        world.git("add", "-A")
         world.git("commit", "-q", "-m", "Tasks")
+
+
+@pytest.mark.live
+def test_the_role_of_the_page_does_what_it_says(world: World) -> None:
+    page = ROOT / "docs" / "roles.md"
+    with_tasks(world, page)
+    lines = [line.partition("#")[0] for line in fenced(page, "bash")[0].splitlines()]
+    check, done, again, index, tagged, *_ = [world.run("bash", "-e", "-c", line) for line in lines]
+    assert "+You work for blue." in check.out and "changed=5" in check.err
+    assert "changed=5" in done.err and "ok=5 changed=0" in again.err and index.out == "RULES.md\n"
+    assert "ok=1 changed=0 unreachable=0 failed=0 skipped=4" in tagged.err
+    assert (world.home / ".gitconfig").read_text().endswith("# BEGIN house\n[pull]\n    rebase = true\n# END house\n")
+    prepared = world.mng("prepare", "--team", "green").out
+    assert "changed=2" in prepared and "  changed: file ~/.house/RULES.md\n" in prepared
 
 
 def the_tour_does_what_its_comments_say(world: World, ran: Ran) -> None:

@@ -234,3 +234,19 @@ def test_several_hosts_side_by_side(project: World) -> None:
     assert project.mng("many", "--forks", "1").json["seconds"] > 4
     aborted = project.mng("many", "--on-error", "abort").json
     assert [row["status"] for row in aborted["rows"]][-3:] == ["skipped"] * 3
+
+
+@pytest.mark.agents
+def test_claude_code_goes_on_with_its_conversation_and_a_new_environment(world: World, claude: str) -> None:
+    world.mng("create", "x", claude, "--no-connect", "--await-ready", "--message", "hello")
+    world.wait(lambda: "ECHO: hello" in world.mng("logs", "x", "transcript").out, 60)
+    ran = world.mng("provision", "x", "--env", "COLOUR=teal", "--json")
+    assert [(row["role"], row["status"]) for row in ran.json][-2:] == [("env", "changed"), ("restart", "changed")]
+    pid = world.tmux("list-panes", "-t", world.session("x"), "-F", "#{pane_pid}")
+    programs = [pid, *world.run("ps", "-o", "pid=", "--ppid", pid).out.split()]
+    assert b"COLOUR=teal" in Path("/proc", programs[-1], "environ").read_bytes()
+    world.mng("message", "x", "-m", "again", "--wait")
+    transcript = world.mng("logs", "x", "transcript").out
+    assert transcript.index("ECHO: hello") < transcript.index("ECHO: again")
+    again = world.mng("provision", "x", "--env", "COLOUR=teal", "--json")
+    assert {row["status"] for row in again.json} == {"ok"}

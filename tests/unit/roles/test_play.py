@@ -204,6 +204,22 @@ def test_what_is_not_foreseen_costs_its_own_trip(far: Host) -> None:
     assert len(trips(far)) == 2
 
 
+def test_after_a_command_only_what_is_still_wanted_is_asked_again(far: Host) -> None:
+    @role()
+    def long(on: Play) -> None:
+        for number in range(5):
+            ops.file(on, f"~/{number}", b"", 0o600)
+        for _ in range(3):
+            ops.command(on, cmd("true"))
+        ops.file(on, "~/5", b"", 0o600)
+        ops.file(on, "~/6", b"", 0o600)
+
+    provision(far, [long])
+    trips(far).clear()
+    provision(far, [long])
+    assert trips(far) == ["sh", "true", "true", "true", "sh"]
+
+
 def test_a_command_makes_facts_stale(host: Host) -> None:
     Path(host.home, "f").write_text("old\n")
 
