@@ -50,6 +50,7 @@ class Claude(Hooked):
 
     name: ClassVar[str] = "claude"
     program: ClassVar[tuple[str, ...]] = ("claude",)
+    headless: ClassVar[tuple[str, ...]] = ("--print", "--no-session-persistence", "--tools", "")
     install: ClassVar[Cmd | None] = INSTALL
     account: ClassVar[tuple[str, ...]] = (
         "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN", "CLAUDE_CODE_USE_BEDROCK",

@@ -39,6 +39,7 @@ class Codex(Hooked):
 
     name: ClassVar[str] = "codex"
     program: ClassVar[tuple[str, ...]] = ("codex",)
+    headless: ClassVar[tuple[str, ...]] = ("exec", "--skip-git-repo-check", "--ephemeral", "--sandbox", "read-only", "-")
     install: ClassVar[Cmd | None] = INSTALL
     account: ClassVar[tuple[str, ...]] = ("CODEX_API_KEY", "CODEX_ACCESS_TOKEN", "OPENAI_API_KEY", "~/.codex/auth.json")
     opens: ClassVar[re.Pattern[str]] = re.compile(r"(^|\s)[@$/]\S*$")

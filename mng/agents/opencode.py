@@ -38,6 +38,7 @@ class Opencode(AgentType):
 
     name: ClassVar[str] = "opencode"
     program: ClassVar[tuple[str, ...]] = ("opencode",)
+    headless: ClassVar[tuple[str, ...]] = ("run",)
     by_api: ClassVar[bool] = True
     install: ClassVar[Cmd | None] = INSTALL
     account: ClassVar[tuple[str, ...]] = (

@@ -65,6 +65,7 @@ class AgentType:
     name: ClassVar[str] = ""
     program: ClassVar[tuple[str, ...]] = ()  # the words that start it
     install: ClassVar[Cmd | None] = None
+    headless: ClassVar[tuple[str, ...]] = ()  # words that let the program answer what it reads on stdin, and end
     pass_env: ClassVar[tuple[str, ...]] = ()  # what the program reads of the caller's environment: accounts, addresses
     account: ClassVar[tuple[str, ...]] = ()  # variables and ~/files, one of which it has that is logged in (`~/FILE#WORD`)
     exit_words: ClassVar[frozenset[str]] = frozenset()  # messages that would end the program

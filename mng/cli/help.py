@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from mng.cli.examples import examples
+
 if TYPE_CHECKING:
     from mng.cli.command import Command
     from mng.cli.contents import Contents
@@ -41,6 +43,8 @@ def command(task: Command[Any]) -> Page:
     words += [o.word for o in options if o.place == "rest"]
     sections = [(title, [(o.spelling, text(o)) for o in group]) for title, group in task.model.groups().items()]
     sections[-1][1].append(("-h, --help", "this text"))
+    if task.contents and (shown := [(e.line, e.about) for e in examples(task.contents) if e.command == task.path]):
+        sections.append(("Examples", shown))
     return f"mng {task.path} {' '.join(words)}", prose(task), sections
 
 

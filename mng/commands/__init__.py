@@ -11,6 +11,7 @@ from mng.cli.contents import Contents, Entry
 
 if TYPE_CHECKING:  # what __getattr__ gives; a line for each command, and each group
     from mng.commands import config as config
+    from mng.commands.ask import ask as ask
     from mng.commands.clone import clone as clone
     from mng.commands.connect import connect as connect
     from mng.commands.create import create as create
@@ -33,7 +34,7 @@ DATA = "For moving data in and out"
 MAINTENANCE = "For maintenance"
 OURSELVES = "For managing mng itself"
 
-LATER = """ask bootstrap capture clean cleanup diff fan-out label lim limit merge migrate observe open
+LATER = """bootstrap capture clean cleanup diff fan-out label lim limit merge migrate observe open
 pair plug plugin pull push schedule snap snapshot transcript wait"""
 
 contents = Contents(
@@ -53,6 +54,7 @@ contents = Contents(
         "logs": Entry("Show the logs of an agent", MAINTENANCE),
         "gc": Entry("Remove what nothing refers to any more", MAINTENANCE),
         "doctor": Entry("Check what mng needs on this machine", OURSELVES),
+        "ask": Entry("Ask how to do something with mng", OURSELVES),
         "config list": Entry("Show all settings, and where each comes from", OURSELVES, ("config", "cfg", "cfg list")),
         "config get": Entry("Show one setting, or a table of them", OURSELVES, ("cfg get",)),
         "config set": Entry("Set a value in a settings file", OURSELVES, ("cfg set",)),
