@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import tempfile
 from shutil import which
@@ -97,7 +98,9 @@ def by_agent(question: str, o: Ask) -> Answer | None:
         return None
     output.progress(f"asking {chosen.name}")
     os.environ.update(chosen.env)
-    prompt = PROMPT.format(reference="\n".join(pages(contents).values()), question=question)
+    common = re.compile(r"## Common\n.*?(?=\n## |\Z)", re.DOTALL)  # the same on all pages: once is enough
+    first, *rest = pages(contents).values()
+    prompt = PROMPT.format(reference="\n".join([first, *(common.sub("", page) for page in rest)]), question=question)
     with tempfile.TemporaryDirectory(prefix="mng-ask-") as folder:  # nothing of the project is its business
         line = cmd(list(program), list(chosen.kind.headless), list(chosen.args)).within(folder)
         try:
@@ -134,11 +137,11 @@ def parsed(line: str) -> tuple[Command[Any], dict[str, Any]]:
         plain = shlex.split(line)
     except ValueError as error:
         raise UsageError(f"the answer is no command line: {line!r}: {error}") from None
+    if any(set(word) <= set("();<>|&") for word in words if word) or set("$`\n") & set(line):
+        raise UsageError(f"the answer is more than a command of mng: {line}", "run it yourself, in a shell")
     name, many = contents.find(plain[1:])
     if plain[:1] != ["mng"] or not name or name == "ask":
         raise UsageError(f"the answer has no command to run: {line!r}", "run it yourself, if it is right")
-    if any(set(word) <= set("();<>|&") for word in words if word) or set("$`\n") & set(line):
-        raise UsageError(f"the answer is more than a command of mng: {line}", "run it yourself, in a shell")
     task = contents.load(name)
     context = parser.parse(name, task.get_arguments(), plain[1 + many :])
     if context is None:

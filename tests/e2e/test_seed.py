@@ -145,7 +145,6 @@ def test_what_follows_when_there_is_no_such_host(world: World, line: str, code: 
         "mng push my-agent",
         "mng pair my-agent",
         'SNAPSHOT=$(mng snapshot doomed-agent --format "{id}")',
-        'mng ask "How do I create a container on modal with custom packages installed by default?"',
         "mng transcript agent-1",
         'mng schedule --template my-daily-hook "look at any flaky tests" --cron "0 * * * *"',
         "mng bootstrap",
@@ -161,6 +160,12 @@ def test_commands_of_later_make_no_agent(world: World, line: str) -> None:
     ran = typed(world, line, check=False)
     assert ran.code == 2 and "not in this version" in ran.err, ran
     assert agents(world) == []
+
+
+def test_mng_is_easy_to_learn(world: World) -> None:
+    world.env.update(world.without("claude"))
+    ran = typed(world, 'mng ask "How do I create a container on modal with custom packages installed by default?"')
+    assert ran.out.startswith('Simply run:\n    mng create --in modal --build-arg "--dockerfile path/to/Dockerfile"\n')
 
 
 def test_the_conventions(world: World, claude: str) -> None:

@@ -23,6 +23,7 @@ LINES = {  # lines that work with the agents of the world below; the first word 
     "rename": ["rename web other --dry-run", "rename web other", "rename other web"],
     "stop": ["stop web asks", "stop web", "stop web nobody", "stop -a --dry-run"],
     "start": ["start web asks", "start web", "start -a --dry-run"],
+    "ask": ["ask --offline rename"],
     "gc": ["gc --dry-run", "gc"],
     "config list": ["config list"],
     "config path": ["config path"],
