@@ -71,6 +71,10 @@ class AgentRecord(Record):
     windows: dict[str, str] = Field(default_factory=dict)  # further tmux windows: name -> shell line
     user: str = ""
     resume_message: str = ""
+    idle_mode: str = "disabled"  # a name for the sources, or custom
+    idle_timeout_seconds: float | None = None
+    activity_sources: list[str] = Field(default_factory=list)  # what keeps it from being idle
+    start_on_boot: bool = False
     plugin: dict[str, Any] = Field(default_factory=dict)  # what the agent type keeps: session ids, ports
 
 

@@ -110,6 +110,10 @@ class Agent:
             raise NotFound(f"the work dir of {self.name} is gone: {work}", f"remove the agent: mng destroy {self.name}")
         if done.code:
             raise MngError(f"{self.name} can't be started: {done.complaint}")
+        if self.record.idle_timeout_seconds:
+            from mng.agents.limits import watch
+
+            watch(self)
 
     def start_line(self, view: View) -> Cmd:
         folder, line = self.record.work.path, cmd("exec", "sh", f"{self.folder}/run")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mng import output
+from mng.agents import boot
 from mng.agents.agent import Agent
 from mng.agents.ending import remove, stop, uninterrupted
 from mng.agents.journal import Journal, fault, unfinished
@@ -69,6 +70,9 @@ def made(agent: Agent, plan: Plan, journal: Journal, probe: Probe) -> None:
             )
         )
     provision(plan.host, roles, earlier=False)
+    if plan.record.start_on_boot:
+        journal.step("boot")
+        boot.enable(agent)
     journal.step("session")
     agent.start(resume=False, view=look(agent.record, agent.host, probe))
     journal.step("ready")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mng import output
-from mng.agents import tmux
+from mng.agents import boot, tmux
 from mng.agents.agent import Agent
 from mng.agents.journal import Journal
 from mng.agents.state import look
@@ -72,6 +72,8 @@ def remove(agent: Agent, journal: Journal, *, keep_work: bool = False, keep_logs
         journal.step("work")
         for note in unplace(host.runner, record.work, saved):
             output.note(f"{record.name}: {note}")
+    if record.start_on_boot:
+        boot.disable(agent)
     journal.step("state")
     host.runner.run(forget(agent, keep_logs))
     journal.step("gone")

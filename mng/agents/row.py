@@ -45,6 +45,10 @@ class AgentRow(Row):
     user_activity_time: datetime | None = None
     agent_activity_time: datetime | None = None
     idle_seconds: float | None = None
+    idle_mode: str = "disabled"
+    idle_timeout_seconds: float | None = None
+    activity_sources: list[str] = []
+    start_on_boot: bool = False
     state: str
     state_reason: str = ""
     state_detail: str = ""
@@ -101,6 +105,8 @@ def row(record: AgentRecord, host: Host, status: Status, probe: Probe) -> AgentR
         runtime_seconds=round(probe.now - started, 1) if started and alive else None,
         user_activity_time=moment(times.get("user")), agent_activity_time=moment(times.get("agent")),
         idle_seconds=round(max(probe.now - active, 0.0), 1) if active and status.state != "RUNNING" else 0.0 if alive else None,
+        idle_mode=record.idle_mode, idle_timeout_seconds=record.idle_timeout_seconds,
+        activity_sources=record.activity_sources, start_on_boot=record.start_on_boot,
         state=status.state, state_reason=status.reason, state_detail=status.detail,
         state_since=moment(status.since), state_source=status.source,
         labels=record.labels, plugin={record.kind: record.plugin} if record.plugin else {}, host=host_row(host),

@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # what __getattr__ gives; a line for each command, and each g
     from mng.commands.doctor import doctor as doctor
     from mng.commands.exec import exec_
     from mng.commands.gc import gc as gc
+    from mng.commands.limit import limit as limit
     from mng.commands.list import list_
     from mng.commands.logs import logs as logs
     from mng.commands.message import message as message
@@ -34,7 +35,7 @@ DATA = "For moving data in and out"
 MAINTENANCE = "For maintenance"
 OURSELVES = "For managing mng itself"
 
-LATER = """bootstrap capture clean cleanup diff fan-out label lim limit merge migrate observe open
+LATER = """bootstrap capture clean cleanup diff fan-out label merge migrate observe open
 pair plug plugin pull push schedule snap snapshot transcript wait"""
 
 contents = Contents(
@@ -51,6 +52,7 @@ contents = Contents(
         "rename": Entry("Rename an agent", AGENTS, ("mv",)),
         "message": Entry("Send a message to agents", DATA, ("msg",)),
         "provision": Entry("Do roles to hosts, and set agents up again", DATA, ("prov",)),
+        "limit": Entry("Set when agents stop and start by themselves", MAINTENANCE, ("lim",)),
         "logs": Entry("Show the logs of an agent", MAINTENANCE),
         "gc": Entry("Remove what nothing refers to any more", MAINTENANCE),
         "doctor": Entry("Check what mng needs on this machine", OURSELVES),

@@ -19,6 +19,7 @@ from mng.agents.row import AgentRow
 from mng.agents.team import Team
 from mng.agents.types import Chosen, Receipt, choose
 from mng.cli.command import command
+from mng.cli.lifecycle import LifecycleOptions
 from mng.cli.options import CommonOptions, Duration, Exclusive, Options, Pairs, Placeholder, option
 from mng.cli.provisioning import ProvisionOptions, environment, roles_of, steps_of
 from mng.cli.text import composed, given_message, on_terminal
@@ -63,7 +64,6 @@ class HostOptions(Options):
     host: str | None = option(None, "--target-host", help="use this host (default: this machine)")
     host_name: str | None = option(None, help="name of a new host")
     tag: Pairs = option({}, help="KEY=VALUE on a new host")
-    idle_timeout: Duration | None = option(None, help="stop a new host after so long without work")
     build_arg: list[str] = option([], "-b", "--build", help="handed to the provider when it builds")
     start_arg: list[str] = option([], "-s", "--start", help="handed to the provider when it starts")
     snapshot: str | None = option(None, help="make the new host from this snapshot")
@@ -125,7 +125,9 @@ class ConnectOptions(Options):
     dry_run: bool = option(False, help="say what would be made, make nothing")
 
 
-class CreateOptions(AgentOptions, HostOptions, SourceOptions, TargetOptions, ProvisionOptions, ConnectOptions, CommonOptions):
+class CreateOptions(
+    AgentOptions, HostOptions, SourceOptions, TargetOptions, ProvisionOptions, LifecycleOptions, ConnectOptions, CommonOptions
+):
     """Create"""
 
 
@@ -224,7 +226,6 @@ def told(agent: Agent, receipt: Receipt) -> None:
 
 def planned(o: CreateOptions, inventory: Inventory, chosen: Chosen | None = None) -> Plan:
     """The agent as it will be, from options, settings and the source; UsageError here or never."""
-    first_message(o)
     host = host_for(o, inventory)
     name = check_name(o.name) if o.name else made_up(o.name_style, host.runner.tree().names(f"{host.dir}/names"))
     available(inventory, host, name)
@@ -242,7 +243,7 @@ def planned(o: CreateOptions, inventory: Inventory, chosen: Chosen | None = None
         labels={"project": o.project or placement.project, **o.label}, windows=windows,
         resume_message=given_message(o.resume_message, o.resume_message_file) or "",
     )  # fmt: skip
-    record = chosen.kind.prepare(record, host)
+    record = chosen.kind.prepare(o.limited(record), host)
     return Plan(record, host, placement, {**environment(o, chosen), **variables}, steps_of(o), roles_of(o),
                 yes=o.yes)  # fmt: skip
 
@@ -253,8 +254,6 @@ def host_for(o: CreateOptions, inventory: Inventory) -> Host:
         return inventory.host(o.host)
     spec = HostSpec(o.host_name or "", dict(o.tag), tuple(o.build_arg), tuple(o.start_arg), o.snapshot or "")
     provider = inventory.provider(o.in_ or "local")
-    if o.idle_timeout is not None and provider.name == "local":
-        raise UsageError("--idle-timeout: this machine is not stopped when its agents are idle", "--in PROVIDER makes a new host")
     return provider.create(spec)
 
 

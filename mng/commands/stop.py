@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 from invoke.context import Context
 
 from mng.agents.agent import Agent
 from mng.agents.ending import GRACE
 from mng.agents.ending import stop as stop_agents
+from mng.agents.limits import remaining
 from mng.agents.team import Team
 from mng.cli.chosen import Outcome, chosen
 from mng.cli.command import command
@@ -21,6 +24,7 @@ class StopOptions(Options):
     """Stop"""
 
     session: list[str] = option([], help="tmux session of an agent")
+    idle: bool = option(False, help="only those that have been idle for longer than their idle timeout")
     graceful: bool = option(True, help="let programs end by themselves first")
     graceful_timeout: Duration = option(GRACE, help="how long they may take")
     dry_run: bool = option(False, help="say what would be stopped, stop nothing")
@@ -41,10 +45,23 @@ def stop(c: Context, o: Stop) -> Results[Outcome]:
     grace = o.graceful_timeout if o.graceful else 0
 
     def work(host: Host, mine: list[Agent]) -> list[Outcome]:
-        if o.dry_run:
-            return [Outcome(name=agent.name, host=host.name, result="would stop") for agent in mine]
-        ran = stop_agents(host, mine, grace)
-        words = {True: "stopped", False: "was stopped already"}
-        return [Outcome(name=agent.name, host=host.name, result=words[agent.name in ran]) for agent in mine]
+        busy = {agent.name: why for agent in mine if (why := not_idle(agent))} if o.idle else {}
+        idle = [agent for agent in mine if agent.name not in busy]
+        ran = stop_agents(host, idle, grace) if idle and not o.dry_run else []
+
+        def told(agent: Agent) -> Outcome:
+            result = "would stop" if o.dry_run else "stopped" if agent.name in ran else "was stopped already"
+            why = busy.get(agent.name, "")
+            return Outcome(name=agent.name, host=host.name, result="not idle" if why else result, detail=why)
+
+        return [told(agent) for agent in mine]
 
     return agents.by_host(work)
+
+
+def not_idle(agent: Agent) -> str:
+    """How long it takes until its idle timeout is over; "" when it is."""
+    if not agent.record.idle_timeout_seconds:
+        return "it has no idle timeout"
+    left = remaining(agent)
+    return f"{math.ceil(left)} s left" if left > 0 else ""
