@@ -20,8 +20,10 @@ members() { # pids of all processes of the agents in "$@", panes' own shells lef
             n = split(roots, r, ","); for (i = 1; i <= n; i++) if (r[i] > 1) { mine[r[i]] = 1; root[r[i]] = 1 }
             n = split(carried, c, "\n"); for (i = 1; i <= n; i++) mine[c[i]] = 1
             for (p in parent) {
-                for (q = p; q > 1 && !(q in mine); q = parent[q]) if (q == me || name[q] ~ /^tmux/) break
-                if (q in mine && q != me) all[p] = 1
+                for (q = p; q > 1 && q != me; q = parent[q]);
+                if (q == me) continue
+                for (q = p; q > 1 && !(q in mine); q = parent[q]) if (name[q] ~ /^tmux/) break
+                if (q in mine) all[p] = 1
             }
             for (p in all) if (p in parent && !(p in own) && name[p] !~ /^tmux/ && !(skip && p in root)) print p
         }'
