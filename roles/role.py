@@ -134,7 +134,8 @@ class Play:
         `after`: the facts that hold then; without them, or if `wide`, others may have changed too. `wrong`: why it can't be done.
         """
         if self.gathering or not self.selected:
-            self.add(what, "skipped")
+            if self.selected or not self.gathering:
+                self.add(what, "skipped")
             return False
         shown = ""
         try:
@@ -204,7 +205,7 @@ class Play:
         for one in roles:
             try:
                 ahead.begin(one)
-            except Exception as error:  # it needs an answer to go on, which it gets when it is done
+            except (Exception, SystemExit) as error:  # it needs an answer to go on, which it gets when it is done
                 output.detail(f"{one.name}: some of its facts are not foreseen: {error}", 2)
         return ahead.recap
 
@@ -221,7 +222,7 @@ class Play:
             self.failed(error, many)
         except Exit:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             self.failed(broken(one, error), many)
 
     def failed(self, error: MngError, since: int) -> None:
@@ -247,7 +248,7 @@ class Silence:
         raise MngError(f"runner.{name} while facts are gathered")
 
 
-def broken(one: Role, error: Exception) -> MngError:
+def broken(one: Role, error: BaseException) -> MngError:
     """A bug in a role: what and where."""
     import traceback
 

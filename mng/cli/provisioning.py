@@ -9,7 +9,7 @@ from typing import Annotated
 from mng.agents.types import Chosen
 from mng.cli.options import Options, Pairs, Placeholder, option
 from mng.errors import UsageError
-from mng.roles.env import parse
+from mng.roles.env import checked, parse
 from mng.roles.role import Role
 from mng.roles.steps import Steps
 
@@ -45,7 +45,7 @@ def variables(o: ProvisionOptions) -> dict[str, str]:
         if name not in os.environ:
             raise UsageError(f"--pass-env {name}: this shell has no such variable")
         values[name] = os.environ[name]
-    return values | o.env
+    return {checked(name): value for name, value in {**values, **o.env}.items()}
 
 
 def roles_of(o: ProvisionOptions) -> list[Role]:

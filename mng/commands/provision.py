@@ -24,6 +24,7 @@ from mng.roles.env import env
 from mng.roles.role import Change, Recap, Role
 from mng.roles.steps import Steps, steps
 from mng.rows import Results, Row
+from mng.settings import did_you_mean
 from mng.shell import cmd
 
 
@@ -91,8 +92,10 @@ def provision(c: Context, o: Provision) -> Results[Task]:
     if o.destroy_on_fail:
         raise NotAvailable("--destroy-on-fail: there is no host here but this machine, which can't be destroyed")
     places, rows = places_of(o)
+    warn_of_tags(places, [*tags(o.tags), *tags(o.skip_tags)])
     if o.list_tasks:
-        listed = [(place.host.name, roles.tasks(place.host, place.roles)) for place in places]
+        chosen_by = {"tags": tags(o.tags), "skip_tags": tags(o.skip_tags)}
+        listed = [(place.host.name, roles.tasks(place.host, place.roles, **chosen_by)) for place in places]
         return Results([Task.of(host, change).model_copy(update={"status": ""}) for host, every in listed for change in every])
     broken = bool(rows)
 
@@ -131,6 +134,8 @@ def places_of(o: Provision) -> tuple[list[Place], list[Task]]:
         raise UsageError("--env, --env-file and --pass-env are an agent's", "name the agent")
     if not asked and given == Steps():
         raise UsageError("nothing to do", "give --role NAME")
+    if o.restart:
+        raise UsageError("--restart is for agents", "name them")
     own = [] if given == Steps() else [given]
     every = [Place(h, [], [*asked, *(steps(asked=one, folder=h.home, within=cmd("true")) for one in own)]) for h in team.hosts]
     return every, []
@@ -180,6 +185,15 @@ def tell(change: Change) -> None:
 
 def tags(words: list[str]) -> list[str]:
     return [tag for word in words for tag in word.split(",") if tag]
+
+
+def warn_of_tags(places: Sequence[Place], wanted: Sequence[str]) -> None:
+    """A tag that nothing has is a typing error, as far as that can be told beforehand."""
+    if wanted:
+        known = {tag for place in places for one in roles.tasks(place.host, place.roles) for tag in (one.role, *one.tags)}
+        for tag in wanted:
+            if tag not in known:
+                output.warn(f"nothing has the tag {tag}; {did_you_mean(tag, sorted(known))}".rstrip("; "))
 
 
 def code_of(error: MngError | None) -> int:

@@ -27,9 +27,9 @@ def read(on: Play, path: str) -> bytes | None:
     return on.look(path).data
 
 
-def file(on: Play, path: str, data: bytes, mode: int | None = None, owner: str = "", mask: Mask | None = None) -> bool:
+def file(on: Play, path: str, data: bytes | str, mode: int | None = None, owner: str = "", mask: Mask | None = None) -> bool:
     """The file with exactly this content; `owner` is USER or USER:GROUP, `mask` what a diff may show of the content."""
-    seen = on.look(path)
+    seen, data = on.look(path), data.encode() if isinstance(data, str) else bytes(data)
     whole = seen.mode if mode is None and seen.kind else 0o644 if mode is None else mode
     return on.op(
         f"file {path}",
@@ -103,7 +103,9 @@ def copy(on: Play, source: str | Path, path: str, mode: int | None = None) -> bo
 def write(on: Play, seen: Seen, data: bytes, mode: int, owner: str = "") -> None:
     """New content for what was seen; a file that is there keeps its owner."""
     if seen.kind or owner:
-        on.host.runner.run(cmd("sh", "-c", REPLACE, seen.path, f"{mode:o}", owner), stdin=data)
+        done = on.host.runner.run(cmd("sh", "-c", REPLACE, seen.path, f"{mode:o}", owner), stdin=data, check=False)
+        if done.code:
+            raise MngError(f"cannot write {seen.path}: {done.complaint}")
     else:
         on.host.runner.put({seen.path: File(data, mode)})
 

@@ -82,6 +82,8 @@ def test_tags_and_tasks(project: World) -> None:
         ("directory ~/www", ["net"]), ("file ~/www/conf", ["net"]), ("line in ~/.profile: export PORT", ["net", "rc"]),
     ]  # fmt: skip
     assert [s for _, s in rows(provision(project, "--role", "web", "--tags", "rc,x", "--json"))] == ["skipped"] * 2 + ["changed"]
+    typo = provision(project, "--role", "web", "--tags", "ner", "--list-tasks", "--json")
+    assert typo.json == [] and "warning: nothing has the tag ner; did you mean net?" in typo.err
     skipped = provision(project, "--role", "web", "--skip-tags", "rc", "--json")
     assert [s for _, s in rows(skipped)] == ["changed", "changed", "skipped", "changed"]
 
@@ -99,12 +101,43 @@ def test_a_killed_run_leaves_its_handlers_to_the_next(project: World) -> None:
     assert (project.home / "reloaded").read_text() == "reloaded\n"
 
 
+def test_killed_at_any_moment_the_next_run_makes_all_right(project: World) -> None:
+    """The handler copies the files: at the end, the copy is of what is there."""
+    (project.repo / "roles/copied.py").write_text(
+        "from mng.roles import ops\nfrom mng.roles.role import Play, role\nfrom mng.shell import cmd\n"
+        "@role()\ndef again(on: Play) -> None:\n"
+        "    ops.command(on, cmd('cp', on.path('~/a'), on.path('~/b'), on.path('~/copy/')))\n"
+        "@role()\ndef copied(on: Play, text: str) -> None:\n"
+        "    ops.directory(on, '~/copy')\n"
+        "    with on.notify(again):\n"
+        "        ops.file(on, '~/a', text)\n"
+        "        ops.command(on, cmd('true'))\n"
+        "        ops.line(on, '~/b', text)\n"
+    )
+    home = project.home
+    provision(project, "--role", "copied:text=begin")
+    for number in range(12):
+        killed = project.start("mng", "provision", "--host", "local", "--role", f"copied:text={number}")
+        time.sleep(0.15 + number * 0.02)
+        killed.send_signal(signal.SIGKILL if number % 3 else signal.SIGINT)
+        killed.wait()
+        if number % 4 == 3:
+            provision(project, "--create-directory", "~/copy")  # whichever run is next does what was left
+            assert all((home / name).read_bytes() == (home / "copy" / name).read_bytes() for name in "ab")
+            assert not (project.host_dir / "handlers.jsonl").exists()
+
+
 @pytest.mark.parametrize(
     "words, code, told",
     [
         ([], 2, "what is to be provisioned?"),
         (["--host", "local"], 2, "nothing to do"),
         (["--host", "local", "--env", "A=1"], 2, "are an agent's"),
+        (["--host", "local", "--role", "web", "--restart"], 2, "--restart is for agents"),
+        (["x", "--env", "A B=1"], 2, "'A B' can't be the name"),
+        (["--host", "local", "--role", ""], 2, "no role ''"),
+        (["--host", "local", "--role", "web:=1"], 2, "role web: '=1' is not KEY=VALUE"),
+        (["--host", "local", "--role", "../roles/web"], 2, "no role '../roles/web'"),
         (["--host", "nowhere", "--role", "web"], 3, "no host matches nowhere"),
         (["nobody"], 3, "no agent 'nobody'"),
         (["--host", "local", "--role", "wbe"], 2, "did you mean web?"),

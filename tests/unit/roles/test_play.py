@@ -242,6 +242,15 @@ def test_any_content_comes_through(host: Host, data: bytes) -> None:
     assert (seen.owner, seen.group) == (path.owner(), path.group())
 
 
+def test_a_shell_that_greets_is_not_taken_for_an_answer(far: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = far.runner.run
+    monkeypatch.setattr(far.runner, "run", lambda *a, **how: (d := run(*a, **how))._replace(out=b"Welcome!\n" + d.out))
+    assert Play(far).ask(cmd("echo", "hi")) == Done(0, b"hi\n")
+    monkeypatch.setattr(far.runner, "run", lambda *a, **how: Done(1, b"", b"sh: not found\n"))
+    with pytest.raises(MngError, match="did not answer all that it was asked: sh: not found"):
+        Play(far).ask(cmd("true"))
+
+
 def test_links_are_followed_and_owners_kept(host: Host) -> None:
     home = Path(host.home)
     (home / "real").write_text("x\n")
@@ -392,6 +401,7 @@ def test_tags(host: Host) -> None:
     assert [(c.role, c.what, c.tags) for c in tasks(host, [one, two])] == [
         ("one", "file ~/1", ("net",)), ("one", "file ~/2", ("net", "rc")), ("two", "file ~/3", ()),
     ]  # fmt: skip
+    assert [c.what for c in tasks(host, [one, two], tags=["rc", "two"])] == ["file ~/2", "file ~/3"]
 
 
 def test_a_bug_in_a_role_is_told_with_its_line(host: Host) -> None:
@@ -403,6 +413,23 @@ def test_a_bug_in_a_role_is_told_with_its_line(host: Host) -> None:
     with pytest.raises(MngError, match="role buggy: KeyError: 'x'") as error:
         provision(host, [buggy])
     assert "test_play.py:" in error.value.hint and Path(host.home, "1").exists()
+
+    @role()
+    def leaving(on: Play) -> None:
+        sys.exit(3)
+
+    recap = provision(host, [leaving, buggy], failing=False)
+    assert [(c.what, c.status) for c in recap.changes] == [("role leaving: SystemExit: 3", "failed"), ("", "skipped")]
+
+
+def test_what_cannot_be_written_says_so(host: Host) -> None:
+    @role()
+    def proc(on: Play) -> None:
+        ops.line(on, "/proc/version", "x")
+
+    with pytest.raises(MngError, match=r"cannot write /proc/version: cp: ") as error:
+        provision(host, [proc])
+    assert "new=" not in error.value.what
 
 
 def test_a_host_that_does_not_answer(far: Host, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -469,6 +496,7 @@ def test_services_without_systemd(far: Host, by: str, monkeypatch: pytest.Monkey
         return Done(0)
 
     monkeypatch.setattr(far.runner, "run", scripted)
+    far.local = True  # one line a question
     play = Play(far)
     if by == "rc-service":
         assert ops.service(play, "web", enabled=True)
@@ -500,6 +528,7 @@ def test_packages_by_table(far: Host, manager: str, lines: list[str], monkeypatc
         return Done(0)
 
     monkeypatch.setattr(far.runner, "run", scripted)
+    far.local = True  # one line a question
     assert ops.package(Play(far), "one", "two", apk="other")
     assert ran == lines
     with pytest.raises(TypeError, match="no package manager pacman"):
