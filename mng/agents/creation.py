@@ -66,7 +66,9 @@ def made(agent: Agent, plan: Plan, journal: Journal, probe: Probe) -> None:
             steps(
                 asked=plan.steps,
                 folder=plan.record.work.path,
-                within=agent.within(cmd("cd", "--", plan.record.work.path)),
+                within=agent.within(
+                    cmd("export", f"MNG_AGENT_ID={agent.record.id}").then(cmd("cd", "--", plan.record.work.path))
+                ),
             )
         )
     provision(plan.host, roles, earlier=False)
@@ -124,9 +126,8 @@ def undo(agent: Agent, journal: Journal) -> None:
 
 
 def take_back(agent: Agent, journal: Journal) -> None:
-    if "session" in journal.steps:
-        stop(agent.host, [agent], grace=1)
-    else:
+    stop(agent.host, [agent], grace=1)  # what makes the work dir may have outlived the mng that began it
+    if "session" not in journal.steps:
         journal.discard = True  # nothing ran yet, so no work is there to save
     remove(agent, journal, keep_work="work" not in journal.steps)
 

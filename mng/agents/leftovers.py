@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from mng import output
 from mng.agents.journal import under_way
 from mng.host import Host, tmux
+from mng.records import Work
+from mng.runner import File
 from mng.shell import Cmd, cmd
+from mng.sync.saved import save
+from mng.sync.source import Source, unplace
+
+WORK = re.compile(r"(.+)-([0-9a-f]{8})")
 
 
 class Leftover(NamedTuple):
-    """One thing that nothing refers to, and the line that removes it."""
+    """One thing that nothing refers to, and the line that removes it; a work dir is saved first."""
 
     what: str
     host: Host
     line: Cmd
+    work: str = ""
 
     def remove(self) -> None:
+        if self.work:
+            remove_work(self.host, self.work)
         self.host.runner.run(self.line)
 
 
@@ -38,3 +49,50 @@ def leftovers(host: Host, journals: Path) -> Iterator[Leftover]:
     for session in sorted({pane.session for pane in host.probe().panes if pane.agent and pane.agent not in agents | busy}):
         if session.startswith(host.prefix):
             yield Leftover(f"session {session}", host, tmux("kill-session", "-t", f"={session}"))
+
+
+def stray_work(host: Host, roots: Container[str], journals: Path) -> Iterator[Leftover]:
+    """Work dirs below worktrees/ that no agent has, by its record or, where that can't be read, by its id."""
+    files = host.runner.tree()
+    for name in files.names(f"{host.dir}/worktrees"):  # first: what is being made is in a journal before it is here
+        unfinished = {path.stem for path in journals.glob("*.jsonl")}
+        ids = {id_.removeprefix(".gone-").removeprefix("agent-")[:8] for id_ in (*files.names(f"{host.dir}/agents"), *unfinished)}
+        path, named = f"{host.dir}/worktrees/{name}", WORK.fullmatch(name.removesuffix(".mng-removed"))
+        if not named or named[2] in ids or path in roots:
+            continue
+        decided = name.endswith(".mng-removed")  # it was saved before it got that name
+        yield Leftover(f"work dir {path}", host, cmd("rm", "-rf", "--", path), "" if decided else path)
+
+
+def remove_work(host: Host, path: str) -> None:
+    """Refused when what it has can't be saved."""
+    name = path.rpartition("/")[2]
+    source, claim = Source.of(host.runner, path), f"{host.dir}/gc/{name}"
+    work = Work(kind="copy", path=path, root=path, claim=claim)
+    if source.top == path and source.linked:
+        work = work.model_copy(update={"kind": "worktree", "repo": source.repo, "branch": source.branch, "base": source.head})
+    host.runner.put({claim: File(b"root\n")})
+    agent = name.rpartition("-")[0]
+    saved = save(host.runner, work, agent, host.dir)
+    if saved:
+        back = "\n     ".join(["", *saved.way_back.splitlines()])
+        output.note(f"{name}: unsaved work ({saved.unsaved}) is kept as {saved.ref}; to get it back:{back}")
+    for note in unplace(host.runner, work, saved):
+        output.note(f"{name}: {note}")
+
+
+def old_logs(host: Host) -> Iterator[Leftover]:
+    """Those that destroy --keep-logs kept."""
+    for name in host.runner.tree().names(f"{host.dir}/logs/agents"):
+        yield Leftover(f"logs of {name}", host, cmd("rm", "-rf", "--", f"{host.dir}/logs/agents/{name}"))
+
+
+def own_logs(host: Host, folder: Path) -> Iterator[Leftover]:
+    """mng's own, but for the one in use."""
+    for path in sorted((folder / "logs").glob("mng.jsonl.[0-9]")):
+        yield Leftover(f"log {path}", host, cmd("rm", "-f", "--", path))
+
+
+def own_cache(host: Host, folder: Path) -> Iterator[Leftover]:
+    if (folder / "cache").is_dir():
+        yield Leftover(f"cache {folder / 'cache'}", host, cmd("rm", "-rf", "--", folder / "cache"))

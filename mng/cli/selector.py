@@ -1,4 +1,4 @@
-"""Choosing one line on the terminal: type to filter, arrows to move, Enter to take, Escape to leave."""
+"""Choosing lines on the terminal: type to filter, arrows to move, Space to tick, Enter to take, Escape to leave."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ KEYS = {
 class Selector:
     """What was typed, and where the mark stands; `press` is all of its behaviour."""
 
-    def __init__(self, lines: Sequence[str]) -> None:
-        self.lines, self.typed, self.at = list(lines), "", 0
+    def __init__(self, lines: Sequence[str], *, many: bool = False) -> None:
+        self.lines, self.typed, self.at, self.many = list(lines), "", 0, many
+        self.ticked: set[int] = set()
 
     @property
     def left(self) -> list[int]:
@@ -40,23 +41,41 @@ class Selector:
             self.typed = self.typed[:-1]
         elif key == "clear":
             self.typed = ""
+        elif self.many and data == b" " and self.left:
+            self.ticked ^= {self.left[self.at]}
+            self.at += 1
+        elif self.many and data == b"\x01":
+            self.ticked = self.ticked - set(self.left) if self.ticked >= set(self.left) else self.ticked | set(self.left)
         elif not key and not data.startswith(b"\x1b"):
             self.typed += "".join(c for c in data.decode(errors="ignore") if c.isprintable())
         self.at = max(0, min(self.at, len(self.left) - 1))
-        return key if key == "leave" or (key == "take" and self.left) else ""
+        return key if key == "leave" or (key == "take" and (self.ticked if self.many else self.left)) else ""
 
     def shown(self, height: int, width: int) -> list[str]:
         first = max(0, self.at - height + 2)
         window = self.left[first : first + height - 1]
-        rows = [("> " if n + first == self.at else "  ") + self.lines[line] for n, line in enumerate(window)]
-        return [f"{self.typed or 'type to filter'} ({len(self.left)})"[:width], *(row[:width] for row in rows)]
+        rows = [("> " if n + first == self.at else "  ") + self.box(line) + self.lines[line] for n, line in enumerate(window)]
+        hint = f"type to filter{', Space ticks, Ctrl-A all, Enter goes on, Escape leaves' if self.many else ''}"
+        count = f"{len(self.ticked)} of {len(self.left)}" if self.many else f"{len(self.left)}"
+        return [f"{self.typed or hint} ({count})"[:width], *(row[:width] for row in rows)]
+
+    def box(self, line: int) -> str:
+        return ("[x] " if line in self.ticked else "[ ] ") if self.many else ""
 
 
 def select(what: str, lines: Sequence[str]) -> int:
     """The number of the line taken; UsageError where nobody can choose, MngError when nothing is chosen."""
     if not output.interactive():
         raise UsageError(f"which {what}?", "name one; see: mng list")
-    selector = Selector(lines)
+    return chosen(Selector(lines), what)[0]
+
+
+def tick(what: str, lines: Sequence[str]) -> list[int]:
+    """The numbers of the lines ticked, at least one; MngError when nothing is chosen. Only for a terminal."""
+    return chosen(Selector(lines, many=True), what)
+
+
+def chosen(selector: Selector, what: str) -> list[int]:
     with keys() as fd:
         drawn = 0
         while True:
@@ -65,7 +84,7 @@ def select(what: str, lines: Sequence[str]) -> int:
             if pressed:
                 erase(drawn)
             if pressed == "take":
-                return selector.left[selector.at]
+                return sorted(selector.ticked) if selector.many else [selector.left[selector.at]]
             if pressed == "leave":
                 raise MngError(f"no {what} chosen")
 

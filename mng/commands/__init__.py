@@ -12,6 +12,7 @@ from mng.cli.contents import Contents, Entry
 if TYPE_CHECKING:  # what __getattr__ gives; a line for each command, and each group
     from mng.commands import config as config
     from mng.commands.ask import ask as ask
+    from mng.commands.cleanup import cleanup as cleanup
     from mng.commands.clone import clone as clone
     from mng.commands.connect import connect as connect
     from mng.commands.create import create as create
@@ -35,7 +36,7 @@ DATA = "For moving data in and out"
 MAINTENANCE = "For maintenance"
 OURSELVES = "For managing mng itself"
 
-LATER = """bootstrap capture clean cleanup diff fan-out label merge migrate observe open
+LATER = """bootstrap capture diff fan-out label merge migrate observe open
 pair plug plugin pull push schedule snap snapshot transcript wait"""
 
 contents = Contents(
@@ -54,6 +55,7 @@ contents = Contents(
         "provision": Entry("Do roles to hosts, and set agents up again", DATA, ("prov",)),
         "limit": Entry("Set when agents stop and start by themselves", MAINTENANCE, ("lim",)),
         "logs": Entry("Show the logs of an agent", MAINTENANCE),
+        "cleanup": Entry("Destroy or stop the agents that are no longer needed", MAINTENANCE, ("clean",)),
         "gc": Entry("Remove what nothing refers to any more", MAINTENANCE),
         "doctor": Entry("Check what mng needs on this machine", OURSELVES),
         "ask": Entry("Ask how to do something with mng", OURSELVES),

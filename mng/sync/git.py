@@ -37,9 +37,12 @@ def text(name: str) -> str:
 
 
 def script(name: str, **values: str) -> Cmd:
-    """One of the scripts beside this file, with its variables."""
+    """One of the scripts beside this file, with its variables; those in capitals its children have, too."""
+    marks = [f"{key}={values.pop(key)}" for key in list(values) if key.isupper()]
     words = [f"{key}={value}" for key, value in values.items()]
-    return Cmd(cmd("sh", "-c", text(name), f"{name}.sh", words).line, cmd(f"{name}.sh", words).shown)
+    return Cmd(
+        cmd("env" if marks else None, marks, "sh", "-c", text(name), f"{name}.sh", words).line, cmd(f"{name}.sh", words).shown
+    )
 
 
 def run(runner: Runner, name: str, doing: str, stdin: bytes | None = None, **values: str) -> Done:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from typing import NamedTuple
 
 from mng.errors import CommandFailed, MngError, NotAvailable, NotFound, Refused, UsageError
@@ -177,7 +178,7 @@ def place(runner: Runner, placement: Placement) -> list[str]:
     as_it_is = p.ignored and work.base.partition(":")[0] == source.head and (p.unclean or not source.changes)
     try:
         done = git.run(
-            runner, "place", f"cannot make {work.root}",
+            runner, "place", f"cannot make {work.root}", MNG_AGENT_ID=PurePath(work.claim).parent.name,
             kind=work.kind, root=work.root, claim=work.claim, path=source.path, prefix=source.prefix, repo=source.repo,
             top=source.top or source.repo, head=source.head, base=work.base, branch=work.branch,
             made="1" * work.made_branch, track=p.track, unclean="1" * p.unclean, ignored="1" * p.ignored,
