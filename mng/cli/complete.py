@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from mng.cli.options import Option
 
 SCRIPTS = {"bash": "complete.sh", "zsh": "complete.sh", "fish": "complete_fish.sh"}
-KINDS = {"AGENT": "AGENT", "AGENTS": "AGENT", "FILE": "FILE", "PATH": "FILE", "DIR": "FILE"}
+# What the shell's function looks up itself: AGENT, FILE, TASK, and TEMPLATE, TYPE, ROLE beyond those of mng.
+FIELDS = {"current": "AGENT", "target": "AGENT", "from_": "AGENT FILE", "template": "TEMPLATE"}
+KINDS = {"AGENT": "AGENT", "AGENTS": "AGENT", "FILE": "FILE", "PATH": "FILE", "DIR": "FILE", "DIRECTORY": "FILE",
+         "HOST": "local", "PROVIDER": "local"}  # fmt: skip
 
 
 def script(shell: str) -> str:
@@ -72,9 +75,27 @@ def lines(contents: Contents, version: str) -> Iterator[str]:
         options: list[Option] = contents.load(name).get_arguments()
         flags = [f for o in options for f in (*o.flags, *(o.off if o.fallback is not False else ()))]
         yield f"{name}|options|{' '.join(flags)} --help"
+        yield f"{name}|takes|{' '.join(f for o in options if o.takes_value and not o.optional for f in o.flags)}"
         for option in options:
-            values = " ".join(option.choices) or KINDS.get(option.placeholder, "")
-            if option.takes_value and not option.optional:
+            values = offered(option)
+            if values and option.takes_value and not option.optional:
                 yield from (f"{name}|{flag}|{values}" for flag in option.flags)
-            if option.place in ("word", "words") and values:
-                yield f"{name}|words|{values}"
+        free = [option for option in options if option.place in ("word", "words")]
+        for key, option in zip(("words", "more"), free[:1] * 2 if free and free[0].place == "words" else free, strict=False):
+            if offered(option):
+                yield f"{name}|{key}|{offered(option)}"
+
+
+def offered(option: Option) -> str:
+    """What may stand there: words, and the names of what the shell's function looks up."""
+    if option.place != "flag" and option.field == "file":
+        return "screen transcript"
+    if option.placeholder == "TYPE":
+        from mng.agents.types import BUILT_IN
+
+        return " ".join((*BUILT_IN, "TYPE"))
+    if option.field == "role":
+        from mng.roles.finding import TO_FIND
+
+        return " ".join((*TO_FIND, "ROLE"))
+    return " ".join(option.choices) or FIELDS.get(option.field) or KINDS.get(option.placeholder, "")

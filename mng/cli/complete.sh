@@ -1,14 +1,90 @@
-# TAB for mng in bash and zsh: reads a cache that mng writes, and the names of agents; starts no program.
+# TAB for mng in bash and zsh: reads a cache that mng writes, the names of agents, and the project's files; starts no program.
 if [ -n "$ZSH_VERSION" ]; then
     autoload -U +X compinit bashcompinit
     type compdef >/dev/null 2>&1 || compinit
     bashcompinit
 fi
 
+# Each adds to $offer. All of them use the variables of _mng_complete.
+_mng_agents() {
+    local path
+    for path in "${MNG_HOST_DIR:-$home}"/names/*; do
+        if [ -L "$path" ]; then offer="$offer ${path##*/}"; fi
+    done
+}
+
+_mng_tables() { # the NAMEs of [$1.NAME] in the user's settings and the nearest project's
+    local dir="$PWD" profile="${MNG_PROFILE:-}" name line
+    [ -n "$profile" ] || { [ -r "$home/profile" ] && read -r profile <"$home/profile"; }
+    set -- "$1" "$home/profiles/${profile:-default}/settings.toml"
+    while [ -n "$dir" ] && [ "$dir" != "$HOME" ]; do
+        if [ -r "$dir/$root/settings.toml" ] || [ -r "$dir/$root/settings.local.toml" ]; then
+            set -- "$@" "$dir/$root/settings.toml" "$dir/$root/settings.local.toml"
+            break
+        fi
+        dir="${dir%/*}"
+    done
+    local table="$1"
+    shift
+    for name in "$@"; do
+        [ -r "$name" ] || continue
+        while IFS= read -r line || [ -n "$line" ]; do
+            case "$line" in "[$table."*"]"*)
+                line="${line#*.}"
+                line="${line%%[].]*}"
+                offer="$offer ${line//[\"\']/}" ;;
+            esac
+        done <"$name"
+    done
+}
+
+_mng_roles() { # of mng itself they are in the cache
+    local dir="$PWD" path
+    while [ -n "$dir" ] && [ "$dir" != "$HOME" ]; do
+        _mng_role_files "$dir/roles"
+        [ ! -e "$dir/.git" ] || break
+        dir="${dir%/*}"
+    done
+    _mng_role_files "$home/roles"
+}
+
+_mng_role_files() {
+    for path in "$1"/*; do
+        case "${path##*/}" in
+            _*) ;;
+            *.py) path="${path##*/}"; offer="$offer ${path%.py}" ;;
+            *) if [ -e "$path/__init__.py" ]; then offer="$offer ${path##*/}"; fi ;;
+        esac
+    done
+}
+
+_mng_tasks() { # of the nearest tasks.py
+    local dir="$PWD" file line decorated=""
+    while [ -n "$dir" ]; do
+        for file in "$dir/tasks.py" "$dir/tasks/__init__.py"; do
+            [ -r "$file" ] || continue
+            while IFS= read -r line || [ -n "$line" ]; do
+                case "$decorated$line" in
+                    *@task*) decorated=@ ;;
+                    @def*)
+                        line="${line#def }"
+                        line="${line%%\(*}"
+                        offer="$offer ${line//_/-}"
+                        decorated="" ;;
+                esac
+            done <"$file"
+            return
+        done
+        dir="${dir%/*}"
+    done
+}
+
 _mng_complete() {
     local IFS=$' \t\n'
-    local home="$HOME/.${MNG_ROOT_NAME:-mng}" cur="${COMP_WORDS[COMP_CWORD]}" prev="${COMP_WORDS[COMP_CWORD-1]}"
-    local i=1 word first="" second="" name key values command="" default="" top="" options="" kind="" offer="" path
+    local root=".${MNG_ROOT_NAME:-mng}"
+    local home="$HOME/$root" cur="${COMP_WORDS[COMP_CWORD]}" prev="${COMP_WORDS[COMP_CWORD-1]}"
+    local i=1 word first="" second="" name key values command="" default="" top="" options="" takes="" place="" given="" offer="" path
+    local before="" count=0 words="" more="" group="" kind=""
     COMPREPLY=()
     if [ "$cur" = "=" ]; then # bash splits --in=docker in three
         cur=""
@@ -29,36 +105,50 @@ _mng_complete() {
         case "$name|$key" in
             "|commands") top="$values" ;;
             "|default") default="$values" ;;
-            "$first|is") command="${command:-$values}" ;;
-            "$first $second|is") command="$values" ;;
+            "$first|is") command="${command:-$values}" count=1 ;;
+            "$first $second|is") command="$values" count=2 ;;
             "|begin") command="${command:-$default}" ;;
             "$command|options") options="$values" ;;
-            "$command|words") kind="${kind:-$values}" ;;
-            "$command|$prev") kind="value$values" ;;
-            "$first|commands") [ -n "$second" ] || offer="$values" ;;
+            "$command|takes") takes=" $values " ;;
+            "$command|words") words="$values" ;;
+            "$command|more") more="$values" ;;
+            "$command|$prev") given="$values" ;;
+            "$first|commands") [ -n "$second" ] || group="$values" ;;
         esac
     done <"$home/cache/complete"
-    case "$kind|$cur" in
-        "valueFILE|"*) offer="FILE" ;;
-        "valueAGENT|"*) offer="AGENT" ;;
-        value*) offer="${kind#value}" ;;
-        *"|-"*) offer="$options" ;;
-        *) if [ -z "$first" ]; then offer="$top"; elif [ "$kind" = AGENT ]; then offer="$offer AGENT"; fi ;;
-    esac
-    case "$offer" in
-        FILE)
-            if [ -z "$ZSH_VERSION" ]; then
-                COMPREPLY=($(compgen -f -- "$cur"))
-            else # whose compgen takes no notice of the word
-                for path in "$cur"*; do COMPREPLY[${#COMPREPLY[@]}]="$path"; done
-            fi
-            return ;;
-        *AGENT)
-            offer="${offer%AGENT}"
-            for path in "${MNG_HOST_DIR:-$home}"/names/*; do
-                [ -L "$path" ] && offer="$offer ${path##*/}"
-            done ;;
-    esac
-    COMPREPLY=($(compgen -W "$offer" -- "$cur"))
+    count=$((0 - count)) i=1
+    while [ "$i" -lt "$COMP_CWORD" ]; do # which of the command's own words is this?
+        word="${COMP_WORDS[i]}"
+        i=$((i + 1))
+        case "$word|$takes" in -*) ;; *) case "$takes" in *" $before "*) ;; *) count=$((count + 1)) ;; esac ;; esac
+        before="$word"
+    done
+    case "$takes" in *" $prev "*) kind="${given:- }" ;; esac
+    if [ -z "$kind" ]; then
+        case "$cur" in
+            -*) kind="$options" ;;
+            *)
+                if [ -z "$first" ]; then kind="$top TASK"
+                elif [ "$count" -lt 1 ]; then kind="$group $words"
+                else kind="$more"; fi ;;
+        esac
+    fi
+    for word in ${ZSH_VERSION:+${=kind}} ${BASH_VERSION:+$kind}; do
+        case "$word" in
+            AGENT) _mng_agents ;;
+            TEMPLATE) _mng_tables create_templates ;;
+            TYPE) _mng_tables agent_types ;;
+            ROLE) _mng_roles ;;
+            TASK) _mng_tasks ;;
+            FILE)
+                if [ -z "$ZSH_VERSION" ]; then
+                    COMPREPLY=($(compgen -f -- "$cur"))
+                else # whose compgen takes no notice of the word
+                    for path in "$cur"*; do if [ -e "$path" ]; then COMPREPLY[${#COMPREPLY[@]}]="$path"; fi; done
+                fi ;;
+            *) offer="$offer $word" ;;
+        esac
+    done
+    COMPREPLY=("${COMPREPLY[@]}" $(compgen -W "$offer" -- "$cur"))
 }
 complete -F _mng_complete mng

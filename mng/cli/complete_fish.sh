@@ -1,52 +1,143 @@
-# TAB for mng in fish: reads a cache that mng writes, and the names of agents; starts no program.
+# TAB for mng in fish: reads a cache that mng writes, the names of agents, and the project's files; starts no program.
+function __mng_above # this folder and those above it
+    set -l dir $PWD
+    while test -n "$dir"
+        echo $dir
+        set dir (string replace -r '/[^/]*$' '' -- $dir)
+    end
+end
+
+function __mng_lines --argument-names pattern # what the pattern finds in the lines of the files that there are
+    for file in $argv[2..]
+        test -r $file; and string match -rg -- $pattern <$file
+    end
+end
+
+function __mng_tables --argument-names table root # the NAMEs of [table.NAME] in the user's settings and the project's
+    set -l profile default
+    test -r $HOME/$root/profile; and read profile <$HOME/$root/profile
+    set -q MNG_PROFILE; and set profile $MNG_PROFILE
+    set -l files $HOME/$root/profiles/$profile/settings.toml
+    for dir in (__mng_above)
+        test $dir = $HOME; and break
+        if test -r $dir/$root/settings.toml -o -r $dir/$root/settings.local.toml
+            set -a files $dir/$root/settings.toml $dir/$root/settings.local.toml
+            break
+        end
+    end
+    __mng_lines "^\[$table\.[\"']?([^].\"']+)" $files
+end
+
+function __mng_roles --argument-names root
+    set -l dirs
+    for dir in (__mng_above)
+        test $dir = $HOME; and break
+        set -a dirs $dir/roles
+        test -e $dir/.git; and break
+    end
+    for path in $dirs/*.py $HOME/$root/roles/*.py $dirs/*/__init__.py $HOME/$root/roles/*/__init__.py
+        string match -rg '/([^/_][^/]*?)(?:\.py|/__init__\.py)$' -- $path
+    end
+end
+
+function __mng_tasks
+    for dir in (__mng_above)
+        for file in $dir/tasks.py $dir/tasks/__init__.py
+            test -r $file; or continue
+            set -l decorated
+            while read -l line
+                if string match -q '@task*' -- $line
+                    set decorated yes
+                else if test -n "$decorated"; and string match -qr '^def ' -- $line
+                    string replace -r '^def (\w+).*' '$1' -- $line | string replace -a _ -
+                    set decorated
+                end
+            end <$file
+            return
+        end
+    end
+end
+
 function __mng_complete
-    set -l home $HOME/.mng
-    set -q MNG_ROOT_NAME; and set home $HOME/.$MNG_ROOT_NAME
-    set -l names $home/names
+    set -l root .mng
+    set -q MNG_ROOT_NAME; and set root .$MNG_ROOT_NAME
+    set -l names $HOME/$root/names
     set -q MNG_HOST_DIR; and set names $MNG_HOST_DIR/names
-    test -r $home/cache/complete; or return
-    set -l typed (commandline -opc)
-    set -l prev $typed[-1]
+    test -r $HOME/$root/cache/complete; or return
+    set -l typed (commandline -opc)[2..]
     set -l cur (commandline -ct)
-    set -l free (string match -v -- '-*' $typed[2..])
+    contains -- -- $typed; and return
+    set -l prev ''
+    test (count $typed) -gt 0; and set prev $typed[-1]
+    set -l free (string match -v -- '-*' $typed) '' ''
+    set -l named 0
     set -l command ''
-    set -l offer
-    set -l kind ''
+    set -l default ''
+    set -l top ''
+    set -l group ''
     set -l options ''
+    set -l takes
+    set -l words ''
+    set -l more ''
+    set -l given ''
     while read -l -d '|' name key values
         switch "$name|$key"
             case '|commands'
-                test -z "$free[1]"; and set offer $values
+                set top $values
             case '|default'
-                set -f default $values
+                set default $values
             case "$free[1]|is"
-                test -z "$command"; and set command $values
+                test -z "$command"; and set command $values; and set named 1
             case "$free[1] $free[2]|is"
                 set command $values
+                set named 2
             case '|begin'
                 test -z "$command"; and set command $default
             case "$command|options"
                 set options $values
+            case "$command|takes"
+                set takes (string split -n ' ' -- $values)
             case "$command|words"
-                test -z "$kind" -a -n "$free[1]"; and set kind $values
+                set words $values
+            case "$command|more"
+                set more $values
             case "$command|$prev"
-                set kind value
-                set offer $values
+                set given $values
             case "$free[1]|commands"
-                test -z "$free[2]"; and set offer $values
+                test -z "$free[2]"; and set group $values
         end
-    end <$home/cache/complete
-    if test $kind != value; and string match -q -- '-*' $cur
-        set offer $options
-    else if test $kind = AGENT
-        set offer $offer AGENT
+    end <$HOME/$root/cache/complete
+    set -l before ''
+    for word in $typed # which of the command's own words is this?
+        string match -q -- '-*' $word; or contains -- "$before" $takes; or set named (math $named - 1)
+        set before $word
     end
-    for word in (string split -n ' ' -- $offer)
+    set -l kind
+    if contains -- "$prev" $takes
+        set kind $given
+    else if string match -q -- '-*' $cur
+        set kind $options
+    else if test -z "$free[1]"
+        set kind "$top TASK"
+    else if test $named -ge 0
+        set kind "$group $words"
+    else
+        set kind $more
+    end
+    for word in (string split -n ' ' -- $kind)
         switch $word
             case AGENT
                 for path in $names/*
                     string replace -r '.*/' '' -- $path
                 end
+            case TEMPLATE
+                __mng_tables create_templates $root
+            case TYPE
+                __mng_tables agent_types $root
+            case ROLE
+                __mng_roles $root
+            case TASK
+                __mng_tasks
             case FILE
                 __fish_complete_path $cur
             case '*'

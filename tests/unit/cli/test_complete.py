@@ -8,8 +8,69 @@ from pathlib import Path
 import pytest
 
 from mng.cli import complete
+from mng.commands import contents as COMMANDS
+from tests.bed.need import need
 from tests.unit.cli.conftest import Ended
 from tests.unit.cli.fakes import contents
+
+REAL = [  # of mng's own commands, in a project with roles, tasks, templates and types of its own
+    (["logs", "a"], "al-2 alpha"),
+    (["logs", "alpha", ""], "screen transcript"),
+    (["rename", "be"], "beta"),
+    (["rename", "beta", ""], ""),
+    (["create", "web", "c"], "claude codex"),
+    (["create", "--name", "web", "my"], ""),
+    (["create", "--type", "my"], "my-claude my-codex"),
+    (["create", "-n", "web", "--template", ""], "heavy light"),
+    (["--template", "h"], "heavy"),
+    (["provision", "--role", ""], "base claude codex database opencode own web-server"),
+    (["create", "--host", ""], "local"),
+    (["create", "--from", "al"], "al-2 alpha"),
+    (["create", "--label", "a=b", "new", "d"], "demo"),
+    (["exec", "alpha", "b"], "beta"),
+    (["clone", "al"], "al-2 alpha"),
+    (["config", "s"], "set"),
+    (["cfg", "g"], "get"),
+    (["config", "set", "--scope", "p"], "project"),
+    (["create", "--name-style", "sci"], "scientists scifi"),
+    (["nightl"], "nightly"),
+    (["de"], "deploy-it destroy"),
+    (["message", "--on-error", "c"], "continue"),
+    (["mv", "al"], "al-2 alpha"),
+]
+
+
+def project(home: Path) -> None:
+    folder, user = home / "work", home / ".mng" / "profiles" / "default"
+    user.mkdir(parents=True)
+    (user / "settings.toml").write_text("[create_templates.light]\n[agent_types.my-claude]\nparent_type = 'claude'\n")
+    for name in ("src/deep", ".mng", "roles/web-server", "roles/__pycache__"):
+        (folder / name).mkdir(parents=True)
+    (folder / ".mng" / "settings.toml").write_text('[agent_types."my-codex"]\n[create_templates.heavy.env]\n')
+    (folder / "roles" / "database.py").write_text("")
+    (folder / "roles" / "web-server" / "__init__.py").write_text("")
+    (home / ".mng" / "roles").mkdir()
+    (home / ".mng" / "roles" / "own.py").write_text("")
+    (folder / "tasks.py").write_text("@task\ndef nightly(c):\n    pass\n\ndef no(c): pass\n@task(\n  x=1)\ndef deploy_it(c): 1")
+
+
+@pytest.fixture
+def real(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (home / ".mng" / "names").mkdir(parents=True)
+    for name in ("alpha", "al-2", "beta"):
+        (home / ".mng" / "names" / name).symlink_to("../agents/x")
+    project(home)
+    monkeypatch.chdir(home / "work" / "src" / "deep")
+    complete.refresh(COMMANDS, "1", begin=True)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+@pytest.mark.parametrize(("words", "offered"), REAL, ids=[" ".join(words) for words, _ in REAL])
+def test_every_kind_of_name(real: None, shell: str, words: list[str], offered: str) -> None:
+    need(shell)
+    got = {word.rstrip("/") for word in {"bash": bash, "zsh": zsh, "fish": fish}[shell](words).split()}
+    assert " ".join(sorted(word for word in got if word.startswith(words[-1]))) == offered
+
 
 TABS = [  # what stands before the cursor, and all that is offered
     (["sn"], "snap snapshot"),
@@ -76,26 +137,32 @@ def test_tab_starts_no_program(cached: Path) -> None:
     assert (done.stdout, done.stderr) == ("beta\n", "")
 
 
-@pytest.mark.skipif(not shutil.which("fish"), reason="fish is not installed")
+def fish(words: list[str]) -> str:
+    script = f"{complete.script('fish')}\ncomplete -C '{'mng ' + ' '.join(words)}'"
+    done = subprocess.run(["fish", "--no-config", "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    assert not done.stderr
+    return "\n".join(line.partition("\t")[0].rstrip("/") for line in done.stdout.splitlines())
+
+
 @pytest.mark.parametrize(("words", "offered"), TABS, ids=[" ".join(words) for words, _ in TABS])
 def test_fish(cached: Path, words: list[str], offered: str) -> None:
-    line = "mng " + " ".join(words)
-    script = f"{complete.script('fish')}\ncomplete -C '{line}'"
-    done = subprocess.run(["fish", "--no-config", "-c", script], capture_output=True, text=True, check=True, timeout=60)
-    got = sorted(line.partition("\t")[0].rstrip("/") for line in done.stdout.splitlines())
-    assert " ".join(got) == offered
+    need("fish")
+    assert " ".join(sorted(fish(words).split())) == offered
 
 
-@pytest.mark.skipif(not shutil.which("zsh"), reason="zsh is not installed")
-@pytest.mark.parametrize(("words", "offered"), TABS, ids=[" ".join(words) for words, _ in TABS])
-def test_zsh(cached: Path, words: list[str], offered: str) -> None:
+def zsh(words: list[str]) -> str:
     """As zsh's bashcompinit calls it; what does not begin with the word at the cursor is left out by zsh later."""
     quoted = " ".join(f"'{word}'" for word in ["mng", *words])
     script = f"""{complete.script("zsh")}
         emulate -L sh; setopt kshglob noshglob braceexpand ksh_arrays
         COMP_WORDS=({quoted}); COMP_CWORD={len(words)}; _mng_complete; echo "${{COMPREPLY[*]}}" """
-    done = subprocess.run(["zsh", "-f", "-c", script], capture_output=True, text=True, check=True, timeout=60)
-    assert " ".join(sorted(word for word in done.stdout.split() if word.startswith(words[-1]))) == offered
+    return subprocess.run(["zsh", "-f", "-c", script], capture_output=True, text=True, check=True, timeout=60).stdout
+
+
+@pytest.mark.parametrize(("words", "offered"), TABS, ids=[" ".join(words) for words, _ in TABS])
+def test_zsh(cached: Path, words: list[str], offered: str) -> None:
+    need("zsh")
+    assert " ".join(sorted(word for word in zsh(words).split() if word.startswith(words[-1]))) == offered
 
 
 def test_the_cache_follows_the_version(cached: Path, mng: Callable[[str], Ended]) -> None:
