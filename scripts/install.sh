@@ -1,61 +1,100 @@
-# shellcheck shell=sh
-# Read by quickstart.sh and test.sh: how they install what is missing.
+#!/bin/sh
+# Set mng up for yourself, from a clone: system packages, mng in a folder of its own, `mng` on the PATH, TAB in your shells.
+#   scripts/install.sh [-y] [-n]      -y: do not ask; -n: say what would be done, do nothing
+# Says what it will do before it does it. Safe to run again: that is also how you upgrade, and mend what broke.
+set -eu
 
-step() { printf '\n==> %s\n' "$*"; }
+usage() { sed -n '2,4s/^# *//p' "$0"; }
 
-# Print a command, then run it.
-show() {
-    printf '$'
-    for word in "$@"; do
-        case $word in *[!a-zA-Z0-9_./=-]*) printf " '%s'" "$word" ;; *) printf ' %s' "$word" ;; esac
-    done
-    printf '\n'
-    "$@"
+yes='' only_say=''
+for word; do
+    case $word in
+        -y | --yes) yes=1 ;;
+        -n | --dry-run) only_say=1 ;;
+        -h | --help) usage && exit ;;
+        *) usage >&2 && exit 2 ;;
+    esac
+done
+here=$(dirname "$0")/..
+if [ ! -f "$here/scripts/system.sh" ]; then
+    echo "install.sh is part of a clone of mng's repository: git clone it, then run scripts/install.sh there" >&2
+    exit 1
+fi
+cd "$here"
+place=${XDG_DATA_HOME:-$HOME/.local/share}/mng
+bin=$HOME/.local/bin
+VENV=$place/venv
+. scripts/system.sh
+
+mark='# mng: put there by its install.sh'
+# Is the line of ours in that file?
+set_up() { [ -f "$1" ] && grep -qF "$mark" "$1"; }
+in_bashrc="case :\$PATH: in *:$bin:*) ;; *) PATH=$bin:\$PATH ;; esac; [ ! -r '$place/complete.sh' ] || . '$place/complete.sh'  $mark"
+shells=
+for shell in bash zsh fish; do
+    if has "$shell"; then shells="$shells $shell"; fi
+done
+
+# The shell's start-up file, which is only ever added to; fish has a folder for such files.
+file_of() {
+    case $1 in
+        bash) echo "$HOME/.bashrc" ;;
+        zsh) echo "${ZDOTDIR:-$HOME}/.zshrc" ;;
+        fish) echo "${XDG_CONFIG_HOME:-$HOME/.config}/fish/conf.d/mng.fish" ;;
+    esac
 }
 
-as_root() {
-    if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
-}
+wanted=$(missing tmux:tmux git:git ps:procps "python3:python3 python3-venv")
+# shellcheck disable=SC2086  # a list of words
+wanted=${wanted:+$(packages $wanted)}
 
-# need_system PROGRAM:PACKAGE…: what is not on the PATH comes from Debian's packages.
-need_system() {
-    missing=
-    for pair in "$@"; do
-        command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair#*:}"
-    done
-    [ -n "$missing" ] || return 0
-    if ! command -v apt-get >/dev/null 2>&1; then
-        echo "Please install these first:$missing" >&2
-        exit 1
+echo "This will set up mng:"
+if [ -n "$wanted" ]; then
+    if has apt-get; then echo "  - install with apt-get: $wanted"; else echo "  - install with brew: $wanted"; fi
+fi
+echo "  - install mng and its Python packages in $VENV"
+echo "  - link $bin/mng to it"
+for shell in $shells; do
+    file=$(file_of "$shell")
+    if ! set_up "$file"; then echo "  - add to $file: mng on the PATH, and completion with TAB"; fi
+done
+echo "Your agents, settings and logs in ~/.mng are left alone."
+[ -z "$only_say" ] || exit 0
+if [ -z "$yes" ]; then
+    # the answer comes from the terminal even if this script comes through a pipe
+    if ! { : </dev/tty; } 2>/dev/null; then
+        echo "There is no terminal to ask on: give -y" >&2
+        exit 2
     fi
-    step "Installing with apt-get:$missing"
-    as_root apt-get update -qq
-    # shellcheck disable=SC2086  # a list of words
-    said=$(as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing 2>&1) || {
-        echo "$said" >&2
-        exit 1
-    }
-}
+    printf 'Go on? [Y/n] '
+    read -r answer </dev/tty
+    case $answer in '' | [yY]*) ;; *) echo "Nothing done." && exit 1 ;; esac
+fi
 
-need_python() {
-    need_system "python3:python3 python3-venv"
-    if ! python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
-        echo "python3 is $(python3 --version), but mng needs 3.11 or later" >&2
-        exit 1
+need_system tmux:tmux git:git ps:procps
+mkdir -p "$place" "$bin"
+need_python
+install_locked requirements.lock
+step "Installing mng in $VENV"
+install_mng --force-reinstall
+ln -sf "$VENV/bin/mng" "$bin/mng"
+"$bin/mng" --completion bash >"$place/complete.sh"
+for shell in $shells; do
+    file=$(file_of "$shell")
+    mkdir -p "$(dirname "$file")"
+    if [ "$shell" = fish ]; then
+        { echo "$mark" && echo "fish_add_path -g '$bin'" && "$bin/mng" --completion fish; } >"$file"
+    elif ! set_up "$file"; then
+        printf '\n%s\n' "$in_bashrc" >>"$file"
     fi
-    [ -x .venv/bin/pip ] && return 0
-    if ! python3 -c 'import ensurepip' 2>/dev/null; then
-        need_system no-such-program:python3-venv
-    fi
-    step "Making .venv"
-    python3 -m venv --clear .venv
-}
+done
 
-# install_locked FILE: exactly its packages, each checked against its hash; once.
-install_locked() {
-    if ! cmp -s "$1" ".venv/$1"; then
-        step "Installing Python packages from $1"
-        .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r "$1"
-        cp "$1" ".venv/$1"
-    fi
-}
+step "$("$bin/mng" --version) is installed"
+cat <<END
+    mng doctor                            what else your agents need; in a new terminal, or as $bin/mng
+    mng create hello demo                 an agent that needs no account; mng create alone: Claude Code
+To undo it:
+    rm -r $place $bin/mng
+    and in$(for shell in $shells; do printf ' %s' "$(file_of "$shell")"; done)
+    the line that ends with "$mark" (fish: the file)
+END

@@ -2,13 +2,12 @@
 # From a fresh clone to an agent with its answer. Installs what is missing, says what it does; safe to run again.
 set -eu
 cd "$(dirname "$0")/.."
-. scripts/install.sh
+. scripts/system.sh
 
 need_system tmux:tmux git:git ps:procps "python3:python3 python3-venv"
 need_python
 install_locked requirements.lock
-rm -rf build
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --force-reinstall .
+install_mng --force-reinstall
 PATH=$PWD/.venv/bin:$PATH
 
 step "An agent, in a git worktree and a tmux session of its own"

@@ -2,12 +2,12 @@
 # Run all tests: installs what they need and is missing, then pytest, whose summary comes last. Words go on to pytest.
 set -eu
 cd "$(dirname "$0")/.."
-. scripts/install.sh
+. scripts/system.sh
 
-need_system tmux:tmux git:git ps:procps zsh:zsh node:nodejs npm:npm
+need_system tmux:tmux git:git ps:procps zsh:zsh fish:fish shellcheck:shellcheck node:nodejs npm:npm
 need_python
 install_locked requirements-dev.lock
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+install_mng --editable
 step "The coding agents that tests run (Claude Code, Codex, OpenCode; about 1 GB the first time)"
 .venv/bin/python -m tests.bed.agents
 step "Tests"
