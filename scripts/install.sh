@@ -62,7 +62,7 @@ echo "Your agents, settings and logs in ~/.mng are left alone."
 [ -z "$only_say" ] || exit 0
 if [ -z "$yes" ]; then
     # the answer comes from the terminal even if this script comes through a pipe
-    if ! { : </dev/tty; } 2>/dev/null; then
+    if ! (: </dev/tty) 2>/dev/null; then
         echo "There is no terminal to ask on: give -y" >&2
         exit 2
     fi
