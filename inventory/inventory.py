@@ -5,8 +5,9 @@ from __future__ import annotations
 from fnmatch import fnmatch
 from typing import TYPE_CHECKING, NamedTuple
 
-from mng.errors import MngError, NotAvailable, NotFound
+from mng.errors import MngError, NotAvailable, NotFound, UsageError
 from mng.host import Host
+from mng.inventory import last_known
 from mng.inventory.local import Local
 from mng.names import near
 from mng.records import AgentRecord
@@ -30,19 +31,39 @@ class Found(NamedTuple):
 class Inventory:
     """All providers' hosts. Nothing is asked of a provider before it is needed."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, allow_unknown_host: bool = False) -> None:
         self.settings = settings
         self.local = Local(str(settings.host_dir), settings.prefix)
+        self.allow_unknown_host = allow_unknown_host
+        self.cache = settings.host_dir / "cache" / "hosts"
+        self.loaded: dict[str, Provider] = {}
 
     @property
     def providers(self) -> list[Provider]:
-        return [self.local]
+        """This machine, those of the settings, and `ssh`, once it was used."""
+        known: dict[str, list[str]] = {}
+        for one in last_known.all_known(self.cache):
+            known.setdefault(one.provider, []).append(one.name)
+        names = dict.fromkeys([*self.settings.providers, *(["ssh"] if "ssh" in known else [])])
+        return [self.local, *(self.load(name, tuple(known.get(name, ()))) for name in names)]
+
+    def load(self, name: str, known: tuple[str, ...] = ()) -> Provider:
+        if name not in self.loaded:
+            backend = self.settings.providers.get(name, {}).get("backend", name)
+            if backend != "ssh":
+                raise UsageError(f"{self.settings.where('providers', name, 'backend')}: no backend {backend!r}", "there is: ssh")
+            from mng.inventory.ssh import Ssh
+
+            self.loaded[name] = Ssh(name, self.settings, known, self.allow_unknown_host)
+        return self.loaded[name]
 
     def provider(self, name: str) -> Provider:
         """By name; NotAvailable for one that is not set up here."""
         for provider in self.providers:
             if provider.name == name:
                 return provider
+        if name == "ssh":
+            return self.load(name)
         known = [provider.name for provider in self.providers]
         raise NotAvailable(f"no provider {name!r} here", f"there is: {', '.join(known)}")
 
@@ -54,21 +75,36 @@ class Inventory:
         words = [word.removeprefix("@") for pattern in patterns for word in pattern.split(",")]
         hosts = [h for h in every if any(word in ("all", "*", h.id) or fnmatch(h.name, word) for word in words)]
         if not hosts:
+            hosts = [host for word in words if (host := self.named(word))]
+        if not hosts:
             names = [host.name for host in every]
             raise NotFound(f"no host matches {' '.join(patterns)}", f"there is: {', '.join(near(words[0], names) or names[:5])}")
         return hosts
 
     def host(self, name: str) -> Host:
-        return self.hosts((name,))[0]
+        """By name or id, or any that can be reached by that name: an alias of ssh_config, user@address:port."""
+        return self.named(name) or self.hosts((name,))[0]
 
-    def found(self, hosts: list[Host] | None = None) -> list[Found]:
-        """Every agent that the hosts' folders know of, oldest first; unreadable ones are among them."""
-        agents = [one for host in (self.hosts() if hosts is None else hosts) for one in on_host(host)]
-        return sorted(agents, key=lambda one: one.record.create_time.timestamp() if one.record else 0.0)
+    def named(self, name: str) -> Host | None:
+        """Also one that no provider lists."""
+        if name in ("local", self.local.host.id):
+            return self.local.host
+        found = (provider.named(name) for provider in (*self.providers, self.load("ssh")))
+        return next((host for host in found if host), None)
+
+    def remember(self, host: Host, files: Tree | None = None, states: dict[str, str] | None = None) -> None:
+        """For the day when it does not answer, and so that it is listed at all if no settings name it."""
+        if not host.local:
+            ids = files.names(f"{host.dir}/agents") if files else []
+            data = {id_: files.read(f"{host.agent_dir(id_)}/data.json") for id_ in ids} if files else {}
+            last_known.remember(self.cache, host, {id_: text for id_, text in data.items() if text}, states)
+
+    def recall(self, host: Host) -> last_known.LastKnown | None:
+        return last_known.recall(self.cache, host)
 
 
-def on_host(host: Host) -> list[Found]:
-    files = host.runner.tree()
+def on_host(host: Host, files: Tree) -> list[Found]:
+    """Every agent that the host's folder knows of; unreadable ones are among them."""
     claims: dict[str, str] | None = None
     agents = []
     for id_ in files.names(f"{host.dir}/agents"):
@@ -84,6 +120,12 @@ def on_host(host: Host) -> list[Found]:
             claims = claimed(files, host) if claims is None else claims
             agents.append(Found(host, id_, claims.get(id_, id_), None, f"{host.agent_dir(id_)}/data.json: {error.what}"))
     return agents
+
+
+def once_on(host: Host, known: last_known.LastKnown) -> list[Found]:
+    """The agents of a host that does not answer, as they were."""
+    records = [AgentRecord.parse(text.encode()) for text in known.records.values()]
+    return [Found(host, record.id, record.name, record) for record in records]
 
 
 def claimed(files: Tree, host: Host) -> dict[str, str]:

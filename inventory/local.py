@@ -27,6 +27,9 @@ class Local:
     def hosts(self) -> list[Host]:
         return [self.host]
 
+    def named(self, word: str) -> Host | None:
+        return self.host if word in ("local", self.host.id) else None
+
     def create(self, spec: HostSpec) -> Host:
         """This machine, which takes nothing that shapes a new host."""
         if spec.snapshot:

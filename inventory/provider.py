@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
 
 from mng.host import Host
+from mng.ssh.target import Target as Target
 
 
 @dataclass(frozen=True)
@@ -17,15 +18,6 @@ class HostSpec:
     build_args: tuple[str, ...] = ()
     start_args: tuple[str, ...] = ()
     snapshot: str = ""
-
-
-class Target(NamedTuple):
-    """The address that a provider hands out; empty for this machine."""
-
-    address: str = ""
-    port: int = 22
-    user: str = ""
-    key: str = ""
 
 
 class Snapshot(NamedTuple):
@@ -53,6 +45,7 @@ class Provider(Protocol):
     name: str
 
     def hosts(self) -> list[Host]: ...
+    def named(self, word: str) -> Host | None: ...
     def create(self, spec: HostSpec) -> Host: ...
     def start(self, host: Host) -> Host: ...
     def stop(self, host: Host) -> None: ...

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mng.errors import CommandFailed
-from mng.runner import Runner, Tree
+from mng.errors import CommandFailed, MngError, Unreachable
+from mng.runner import Disk, Done, LocalRunner, Runner, Tree
 from mng.shell import Cmd, cmd
 
 PANE = ("pane_id", "pane_pid", "pane_dead", "window_index", "pane_index", "@mng_agent", "pane_current_command",
         "session_attached", "session_created", "session_name", "pane_title")  # fmt: skip
+FORMAT = "\t".join(f"#{{{name}}}" for name in PANE)
+PROBE = Path(__file__).with_name("probe.sh")
 AGENT_VARIABLES = ("MNG_AGENT_ID", "MNG_AGENT_NAME", "MNG_AGENT_STATE_DIR", "MNG_AGENT_WORK_DIR", "TMUX", "TMUX_PANE")
 
 
@@ -39,6 +42,7 @@ class Probe(NamedTuple):
     files: Tree
     now: float
     problem: str = ""  # why nothing is known of its sessions
+    reached: bool = True
 
 
 @dataclass
@@ -55,6 +59,7 @@ class Host:
     state: str = "RUNNING"
     tags: dict[str, str] = field(default_factory=dict)
     local: bool = False
+    seen: float = 0.0  # when it last answered, if it does not now
 
     def agent_dir(self, agent_id: str) -> str:
         return f"{self.dir}/agents/{agent_id}"
@@ -70,23 +75,93 @@ class Host:
         """`~` as this host's home: no shell ever sees it."""
         return self.home + path[1:] if path == "~" or path.startswith("~/") else path
 
-    def probe(self) -> Probe:
+    def disk(self) -> Disk:
+        """The files of a host that is this machine."""
+        assert isinstance(self.runner, LocalRunner)
+        return self.runner.tree()
+
+    def tree(self) -> Tree:
+        """Its small files: of this machine as they are, of others as of now."""
+        return self.disk()
+
+    def probe(self, timeout: float = 30.0) -> Probe:
         """MngError is never raised: what can't be known is said in `problem`."""
-        line = tmux("list-panes", "-a", "-F", "\t".join(f"#{{{name}}}" for name in PANE))
+        line = tmux("list-panes", "-a", "-F", FORMAT)
         try:
             done = self.runner.run(line, check=False, timeout=5)
-        except CommandFailed:
-            return Probe([], self.runner.tree(), time.time(), "its tmux server does not answer")
-        if done.code in (126, 127):
-            return Probe([], self.runner.tree(), time.time(), "tmux is not on its PATH")
-        panes = [pane for line in done.out.decode(errors="replace").split("\n") if (pane := parse_pane(line))]
-        return Probe(panes, self.runner.tree(), time.time())
+        except CommandFailed as error:
+            return Probe([], self.tree(), time.time(), tmux_problem(error.command_code))
+        return Probe(parse_panes(done.out), self.tree(), time.time(), tmux_problem(done.code))
+
+
+class Remote(Host):
+    """A host whose home and folder are known once it has been asked, which the first probe does."""
+
+    def __init__(
+        self, id: str, name: str, provider: str, runner: Runner, home: str = "", dir: str = "", prefix: str = "mng-",
+        state: str = "RUNNING", tags: dict[str, str] | None = None, local: bool = False, seen: float = 0.0,
+        asked: tuple[str, str] = ("", "mng"),
+    ) -> None:  # fmt: skip
+        """`asked`: its folder, as settings have it ("": as the host has it), and the name of ours."""
+        self.id, self.name, self.provider, self.runner, self.prefix = id, name, provider, runner, prefix
+        self.state, self.tags, self.local, self.seen, self.asked = state, tags or {}, local, seen, asked
+        if home:
+            self.home, self.dir = home, dir
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """`home` and `dir`, asked for before any probe."""
+            if name not in ("home", "dir"):
+                raise AttributeError(name)
+            probe = self.probe()
+            if not probe.reached:
+                raise Unreachable(f"{self.name} can't be reached: {probe.problem}")
+            return self.__dict__[name]
+
+    def tree(self) -> Tree:
+        """As of now; Unreachable without an answer."""
+        probe = self.probe()
+        if not probe.reached:
+            raise Unreachable(f"{self.name} can't be reached: {probe.problem}")
+        return probe.files
+
+    def probe(self, timeout: float = 30.0) -> Probe:
+        from mng.ssh.snapshot import Snapshot
+
+        line = cmd("sh", "-c", PROBE.read_text(), "probe", self.asked[0], FORMAT, self.asked[1])
+        try:
+            done = self.runner.read(line, timeout=timeout)
+            self.home, self.dir, now, code, panes, *rest = answer(done)
+        except MngError as error:
+            return Probe([], Snapshot(self.runner), time.time(), error.what, reached=False)
+        files = Snapshot(self.runner, self.dir, *rest)
+        return Probe(parse_panes(panes), files, now, tmux_problem(code))
+
+
+def answer(done: Done) -> tuple[str, str, float, int, bytes, bytes, bytes]:
+    parts = done.out.split(b"\0", 6)
+    if len(parts) < 6:
+        raise MngError(f"its answer makes no sense: {done.complaint}")
+    home, dir, now, code, panes, names, *tar = parts
+    return home.decode(), dir.decode(), float(now), int(code), panes, names, tar[0] if tar else b""
+
+
+def tmux_problem(code: int) -> str:
+    """What an exit code of tmux says of its server; without one, there are just no sessions."""
+    if code in (126, 127):
+        return "tmux is not on its PATH"
+    return "its tmux server does not answer" if code == 124 else ""
 
 
 def tmux(*words: str | int | Cmd | list[str]) -> Cmd:
     """tmux without what this process inherited from an agent: a server that it starts must not carry it on."""
     unset = [word for name in AGENT_VARIABLES for word in ("-u", name)]
     return cmd("env", unset, "tmux", "-u", *words)
+
+
+def parse_panes(out: bytes) -> list[Pane]:
+    return [pane for line in out.decode(errors="replace").split("\n") if (pane := parse_pane(line))]
 
 
 def parse_pane(line: str) -> Pane | None:

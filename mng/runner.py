@@ -66,7 +66,6 @@ class Tree(Protocol):
     def mtime(self, path: str) -> float | None: ...
     def names(self, folder: str) -> list[str]: ...
     def link(self, path: str) -> str | None: ...
-    def look(self, path: str) -> Seen: ...
 
 
 class Runner(Protocol):
@@ -76,12 +75,11 @@ class Runner(Protocol):
         self, command: Cmd, *, stdin: bytes | IO[bytes] | None = None, check: bool = True, timeout: float | None = 60.0,
         live: Live | None = None,
     ) -> Done: ...  # fmt: skip
+    def read(self, command: Cmd, *, timeout: float | None = 60.0) -> Done: ...
     def put(self, files: Mapping[str, File]) -> None: ...
     def get(self, paths: Sequence[str]) -> dict[str, bytes]: ...
-    def tree(self) -> Tree: ...
     def attach(self, command: Cmd) -> int: ...
     def lock(self, path: str, timeout: float) -> contextlib.AbstractContextManager[None]: ...
-    def alive(self, pid: int) -> bool: ...
     def close(self) -> None: ...
 
 
@@ -122,6 +120,10 @@ class LocalRunner:
         output.ran(command.shown, time.monotonic() - began, done.code)
         return checked(command, done, check)
 
+    def read(self, command: Cmd, *, timeout: float | None = 60.0) -> Done:
+        """A command that changes nothing: any code will do, and elsewhere it may be run again."""
+        return self.run(command, check=False, timeout=timeout)
+
     def put(self, files: Mapping[str, File]) -> None:
         """Each file whole or not at all: written beside its place, then renamed."""
         for path, file in files.items():
@@ -140,10 +142,10 @@ class LocalRunner:
 
     def get(self, paths: Sequence[str]) -> dict[str, bytes]:
         """The contents of those that exist."""
-        tree = self.tree()
-        return {path: data for path in paths if (data := tree.read(path)) is not None}
+        disk = Disk()
+        return {path: data for path in paths if (data := disk.read(path)) is not None}
 
-    def tree(self) -> Tree:
+    def tree(self) -> Disk:
         return Disk()
 
     def attach(self, command: Cmd) -> int:
@@ -172,15 +174,6 @@ class LocalRunner:
             yield
         finally:
             os.close(held)
-
-    def alive(self, pid: int) -> bool:
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return False
-        except PermissionError:
-            return True
-        return True
 
     def close(self) -> None:
         """Nothing is held open."""
@@ -325,7 +318,7 @@ class FakeRunner(LocalRunner):
     def get(self, paths: Sequence[str]) -> dict[str, bytes]:
         return {path: self.files[path] for path in paths if path in self.files}
 
-    def tree(self) -> Tree:
+    def tree(self) -> Disk:
         return Kept(self)
 
 

@@ -63,7 +63,7 @@ class Facts:
         missing = [need for need in wanted if need not in self.known]
         here = [need for need in missing if isinstance(need, str) and self.host.local]
         if here:
-            files = self.host.runner.tree()
+            files = self.host.disk()
             self.known.update({path: files.look(path) for path in here})
         asked = [need for need in missing if need not in self.known]
         if self.host.local and len(asked) == 1 and isinstance(asked[0], Cmd):

@@ -12,7 +12,7 @@ from mng.agents.agent import Agent
 from mng.agents.ending import remove, stop, uninterrupted
 from mng.agents.journal import Journal, fault, unfinished
 from mng.agents.state import look
-from mng.errors import MngError, NotAvailable
+from mng.errors import MngError, NotAvailable, Unreachable
 from mng.host import Host, Probe
 from mng.inventory.inventory import Inventory
 from mng.records import AgentRecord
@@ -134,9 +134,9 @@ def take_back(agent: Agent, journal: Journal) -> None:
 
 def available(inventory: Inventory, host: Host, name: str) -> None:
     """NameTaken if an agent has the name; what a killed create or destroy of that name left is finished first."""
-    if host.runner.tree().link(host.claim(name)):
+    if host.tree().link(host.claim(name)):
         finish(inventory, only=name)
-    if host.runner.tree().link(host.claim(name)):
+    if host.tree().link(host.claim(name)):
         raise NameTaken(name)
 
 
@@ -148,14 +148,23 @@ def finish(inventory: Inventory, only: str = "", dry_run: bool = False) -> list[
             journal.release()
             finished += [] if only else [f"unfinished {journal.operation} of {journal.record.name}"]
             continue
-        agent = Agent(journal.record, inventory.host(journal.host))
-        finished.append(f"{conclude(agent, journal)} {agent.name}")
+        try:
+            agent = Agent(journal.record, inventory.host(journal.host))
+            finished.append(f"{conclude(agent, journal)} {agent.name}")
+        except Unreachable as error:
+            journal.release()
+            if only:
+                raise
+            output.warn(f"unfinished {journal.operation} of {journal.record.name}: {error.what}; it is kept for later")
     return finished
 
 
 def conclude(agent: Agent, journal: Journal) -> str:
     """An agent that was running when its create was killed is complete; all else goes."""
-    pane = agent.view().pane
+    view = agent.view()
+    if view.probe.problem:
+        raise Unreachable(f"{agent.host.name}: {view.probe.problem}")
+    pane = view.pane
     if journal.operation == "create" and pane and not pane.dead:
         agent.record.phase = "ready"
         agent.save()

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from mng import output
 from mng.agents.journal import under_way
-from mng.host import Host, tmux
+from mng.host import Host, Probe, tmux
 from mng.records import Work
-from mng.runner import File
+from mng.runner import File, Tree
 from mng.shell import Cmd, cmd
 from mng.sync.saved import save
 from mng.sync.source import Source, unplace
@@ -33,27 +33,30 @@ class Leftover(NamedTuple):
         self.host.runner.run(self.line)
 
 
-def leftovers(host: Host, journals: Path) -> Iterator[Leftover]:
-    """Folders of removed agents, names that no agent has, sessions of agents that are no more."""
-    files, busy = host.runner.tree(), under_way(journals)
-    agents = set(files.names(f"{host.dir}/agents"))
+def leftovers(host: Host, probe: Probe, journals: Path) -> Iterator[Leftover]:
+    """Folders of removed agents, names that no agent has, sessions of agents that are no more.
+
+    What is looked at later was there earlier: sessions, names, agents, journals; else a create at work would seem left.
+    """
+    files = probe.files
+    names, agents = files.names(f"{host.dir}/names"), set(files.names(f"{host.dir}/agents"))
+    busy = under_way(journals)
     for name in agents:
         if name.startswith(".gone-"):
             yield Leftover(f"folder agents/{name}", host, cmd("rm", "-rf", "--", f"{host.dir}/agents/{name}"))
         elif name not in busy and not name.startswith(".") and not files.names(host.agent_dir(name)):
             yield Leftover(f"empty folder agents/{name}", host, cmd("rmdir", "--", host.agent_dir(name)))
-    for name in files.names(f"{host.dir}/names"):
+    for name in names:
         id_ = (files.link(host.claim(name)) or "").rpartition("/")[2]
         if id_ not in busy and id_ not in agents:
             yield Leftover(f"name {name}", host, cmd("rm", "-f", "--", host.claim(name)))
-    for session in sorted({pane.session for pane in host.probe().panes if pane.agent and pane.agent not in agents | busy}):
+    for session in sorted({pane.session for pane in probe.panes if pane.agent and pane.agent not in agents | busy}):
         if session.startswith(host.prefix):
             yield Leftover(f"session {session}", host, tmux("kill-session", "-t", f"={session}"))
 
 
-def stray_work(host: Host, roots: Container[str], journals: Path) -> Iterator[Leftover]:
+def stray_work(host: Host, files: Tree, roots: Container[str], journals: Path) -> Iterator[Leftover]:
     """Work dirs below worktrees/ that no agent has, by its record or, where that can't be read, by its id."""
-    files = host.runner.tree()
     for name in files.names(f"{host.dir}/worktrees"):  # first: what is being made is in a journal before it is here
         unfinished = {path.stem for path in journals.glob("*.jsonl")}
         ids = {id_.removeprefix(".gone-").removeprefix("agent-")[:8] for id_ in (*files.names(f"{host.dir}/agents"), *unfinished)}
@@ -81,9 +84,9 @@ def remove_work(host: Host, path: str) -> None:
         output.note(f"{name}: {note}")
 
 
-def old_logs(host: Host) -> Iterator[Leftover]:
+def old_logs(host: Host, files: Tree) -> Iterator[Leftover]:
     """Those that destroy --keep-logs kept."""
-    for name in host.runner.tree().names(f"{host.dir}/logs/agents"):
+    for name in files.names(f"{host.dir}/logs/agents"):
         yield Leftover(f"logs of {name}", host, cmd("rm", "-rf", "--", f"{host.dir}/logs/agents/{name}"))
 
 

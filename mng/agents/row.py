@@ -20,7 +20,13 @@ class HostRow(Row):
     provider: str
     provider_name: str
     state: str
+    as_of: datetime | None = None
     tags: dict[str, str]
+
+    @property
+    def shown_state(self) -> str:
+        """UNREACHABLE (as of …)"""
+        return f"{self.state} (as of {self.as_of.astimezone():%Y-%m-%d %H:%M})" if self.as_of else self.state
 
 
 class AgentRow(Row):
@@ -28,7 +34,7 @@ class AgentRow(Row):
 
     columns: ClassVar[dict[str, str]] = {
         "NAME": "name", "STATE": "shown_state", "HOST": "shown_host", "PROVIDER": "host.provider",
-        "HOST STATE": "host.state", "LABELS": "shown_labels",
+        "HOST STATE": "host.shown_state", "LABELS": "shown_labels",
     }  # fmt: skip
 
     name: str
@@ -85,6 +91,7 @@ def host_row(host: Host) -> HostRow:
         provider=host.provider,
         provider_name=host.provider,
         state=host.state,
+        as_of=moment(host.seen),
         tags=host.tags,
     )
 

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from mng import settings
+from mng import output, settings
 from mng.agents.agent import Agent
 from mng.agents.row import AgentRow, row
 from mng.agents.state import hand_made
 from mng.errors import MngError, NotFound, UsageError
 from mng.host import Host, Probe
-from mng.inventory.inventory import Found, Inventory
+from mng.inventory.inventory import Found, Inventory, on_host, once_on
 from mng.names import near
 
 
@@ -28,17 +28,52 @@ class Team:
     probes: dict[str, Probe] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, inventory: Inventory | None = None, patterns: Iterable[str] = ()) -> Team:
-        """Without an inventory that of this folder's settings."""
+    def of(
+        cls, inventory: Inventory | None = None, patterns: Iterable[str] = (), words: Sequence[str] = (), timeout: float = 0
+    ) -> Team:  # fmt: skip
+        """Without an inventory that of this folder's settings. With `words`, hosts that they can't mean are not asked."""
         inventory = inventory or Inventory(settings.load())
-        hosts = inventory.hosts(tuple(patterns))
-        team = cls(inventory, hosts)
-        for found in inventory.found(hosts):
-            if found.record:
-                team.agents.append(Agent(found.record, found.host))
+        patterns = tuple(patterns)
+        team = cls(inventory, [])
+        hosts = concerned(inventory, words) if words and not patterns else inventory.hosts(patterns)
+        return team.join(hosts, timeout or (30.0 if patterns or words else 5.0))
+
+    def join(self, hosts: list[Host], timeout: float) -> Team:
+        """With what is on these hosts, too."""
+        self.hosts += hosts
+        self.reach(timeout)
+        found = [one for host in hosts for one in self.on(host)]
+        for one in sorted(found, key=lambda one: one.record.create_time.timestamp() if one.record else 0.0):
+            if one.record:
+                self.agents.append(Agent(one.record, one.host))
             else:
-                team.broken.append(found)
-        return team
+                self.broken.append(one)
+        return self
+
+    def reach(self, timeout: float) -> None:
+        """Probe all hosts elsewhere, side by side; one that does not answer in time keeps nobody."""
+        away = [host for host in self.hosts if not host.local and host.id not in self.probes]
+        if not away:
+            return
+        from mng.inventory.reach import probes
+
+        for host, probe in probes(away, timeout).items():
+            self.probes[host] = probe
+
+    def on(self, host: Host) -> list[Found]:
+        """The agents on the host; of one that does not answer, those that it had."""
+        if host.local:
+            return on_host(host, host.tree())
+        probe = self.probe(host)
+        if probe.reached:
+            return on_host(host, probe.files)
+        known = self.inventory.recall(host)
+        host.state = "UNREACHABLE"
+        output.warn(f"{host.name} is UNREACHABLE: {probe.problem}")
+        if not known:
+            return []
+        host.home, host.dir, host.seen = known.home, known.dir, known.time
+        return once_on(host, known)
 
     def probe(self, host: Host) -> Probe:
         """One a host and command."""
@@ -60,13 +95,23 @@ class Team:
         return self
 
     def rows(self) -> list[AgentRow]:
-        return [
+        rows = [
             row(agent.record, agent.host, agent.status(self.probe(agent.host)), self.probe(agent.host)) for agent in self.agents
         ]
+        for host in self.hosts:
+            if not host.local and self.probe(host).reached:
+                states = {row.id: row.state for row in rows if row.host.id == host.id and row.id}
+                self.inventory.remember(host, self.probe(host).files, states)
+            elif not host.local and (known := self.inventory.recall(host)):
+                for one in rows:
+                    one.state_reason = f"was {known.states[one.id]}" if one.id in known.states else one.state_reason
+        return rows
 
     def named(self, word: str) -> Agent:
         """By name, NAME@HOST, id or the unique beginning of one; NotFound with near names."""
         name, _, host = word.partition("@")
+        if host and not any(one.name == host.lstrip("@") for one in self.hosts):
+            self.join([self.inventory.host(host.lstrip("@"))], 30.0)
         there = [agent for agent in self.agents if not host or agent.host.name == host.lstrip("@")]
         found = [agent for agent in there if agent.name == name]
         found = found or [
@@ -98,6 +143,25 @@ class Team:
         rows = self.rows()
         kept = matching(rows, include, exclude)
         return [agent for agent, one in zip(self.agents, rows, strict=True) if id(one) in {id(k) for k in kept}]
+
+
+def concerned(inventory: Inventory, words: Sequence[str]) -> list[Host]:
+    """The hosts that the words can mean: of NAME@HOST that one, this machine for a name that only it has."""
+    every = inventory.hosts()
+    elsewhere = [known for host in every if not host.local and (known := inventory.recall(host))]
+    local, hosts = inventory.local.host, dict[str, Host]()
+    for word in words:
+        name, _, at = word.partition("@")
+        if " " in word or not name:  # the text of a message, which no agent has for a name
+            continue
+        if at:
+            host = inventory.host(at.lstrip("@"))
+        elif local.disk().link(local.claim(name)) and not any(name in known.names for known in elsewhere):
+            host = local
+        else:
+            return every
+        hosts[host.id] = host
+    return list(hosts.values()) or every
 
 
 def matching(rows: list[AgentRow], include: Sequence[str], exclude: Sequence[str]) -> list[AgentRow]:

@@ -10,7 +10,7 @@ from mng.agents.types import Chosen
 from mng.cli.options import Options, Pairs, Placeholder, option
 from mng.errors import UsageError
 from mng.roles.env import checked, parse
-from mng.roles.role import Role, in_order
+from mng.roles.role import Role
 from mng.roles.steps import Steps
 
 
@@ -54,9 +54,7 @@ def roles_of(o: ProvisionOptions) -> list[Role]:
         return []
     from mng.roles import finding
 
-    asked = [finding.given(word, getattr(o, "context", None)) for word in o.role]
-    in_order(asked)  # what they need is loaded, or missed, before several hosts are provisioned at once
-    return asked
+    return [finding.given(word, getattr(o, "context", None)) for word in o.role]
 
 
 def steps_of(o: ProvisionOptions) -> Steps:

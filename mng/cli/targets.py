@@ -22,3 +22,9 @@ class TargetOptions(Options):
     def hosts(self) -> tuple[str, ...]:
         """Host patterns to look on; none means everywhere."""
         return (self.host,) if self.host else ()
+
+    @property
+    def words(self) -> list[str]:
+        """The names, where nothing but names says which agents."""
+        others = self.all_ or self.include or self.exclude or self.stdin or "-" in self.agents or getattr(self, "session", [])
+        return [] if others else self.agents

@@ -39,7 +39,7 @@ def clone(c: Context, o: CloneOptions) -> AgentRow:
     goes on undisturbed: neither sees what becomes of the other.
     """
     inventory = Inventory(o.settings)
-    source = Team.of(inventory).named(o.source_agent)
+    source = Team.of(inventory, words=[o.source_agent]).named(o.source_agent)
     record, theirs = source.record, not (o.type or o.agent_cmd)
     o = o.model_copy(update=taken_over(o, source, theirs))
     like = Chosen(source.kind, record.type, tuple(record.program), tuple(record.args))

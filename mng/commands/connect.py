@@ -41,7 +41,7 @@ def connect(c: Context, o: Connect) -> None:
 
     Without a name, a list to choose from: type to filter, Enter to go. Inside tmux the client switches.
     """
-    team = Team.of(Inventory(o.settings)).with_hand_made()
+    team = Team.of(Inventory(o.settings), words=[o.agent] if o.agent else ()).with_hand_made()
     agent = team.named(o.agent) if o.agent else picked(team)
     message = given_message(o.message, o.message_file)
     state = agent.status(team.probe(agent.host))

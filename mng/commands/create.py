@@ -160,7 +160,7 @@ def carried_out(plan: Plan, o: CreateOptions) -> AgentRow:
 
 
 def existing(inventory: Inventory, name: str) -> Agent | None:
-    return next((agent for agent in Team.of(inventory).agents if agent.name == name), None)
+    return next((agent for agent in Team.of(inventory, words=[name]).agents if agent.name == name), None)
 
 
 @contextlib.contextmanager
@@ -227,7 +227,7 @@ def told(agent: Agent, receipt: Receipt) -> None:
 def planned(o: CreateOptions, inventory: Inventory, chosen: Chosen | None = None) -> Plan:
     """The agent as it will be, from options, settings and the source; UsageError here or never."""
     host = host_for(o, inventory)
-    name = check_name(o.name) if o.name else made_up(o.name_style, host.runner.tree().names(f"{host.dir}/names"))
+    name = check_name(o.name) if o.name else made_up(o.name_style, host.tree().names(f"{host.dir}/names"))
     available(inventory, host, name)
     chosen = chosen or choose("generic" if o.agent_cmd else o.type, o.settings)
     windows, variables = added(o.add_cmd)
@@ -251,7 +251,9 @@ def planned(o: CreateOptions, inventory: Inventory, chosen: Chosen | None = None
 def host_for(o: CreateOptions, inventory: Inventory) -> Host:
     """An existing host, or a new one of the provider asked for; this machine without either."""
     if o.host:
-        return inventory.host(o.host)
+        host = inventory.host(o.host)
+        inventory.remember(host)
+        return host
     spec = HostSpec(o.host_name or "", dict(o.tag), tuple(o.build_arg), tuple(o.start_arg), o.snapshot or "")
     provider = inventory.provider(o.in_ or "local")
     return provider.create(spec)
@@ -262,13 +264,23 @@ def source_folder(o: CreateOptions, inventory: Inventory, host: Host) -> str:
     here = o.context or str(Path.cwd())
     place, colon, path = (o.from_ or "").partition(":")
     if o.source_agent or (o.from_ and not colon and not Path(o.from_).expanduser().is_dir() and "/" not in o.from_):
-        source = Team.of(inventory).named(o.source_agent or o.from_ or "")
+        source = agent_on(inventory, host, o.source_agent or o.from_ or "")
         return str(Path(source.record.work.path, o.source_path or ""))
     if colon and place:
         if inventory.host(place).id != host.id:
             raise NotAvailable(f"--from {o.from_}: work can't be brought from another host", f"use a folder on {host.name}")
         return host.expand(path)
     return str(Path(here, Path(o.source_path or o.from_ or ".").expanduser()).absolute())
+
+
+def agent_on(inventory: Inventory, host: Host, word: str) -> Agent:
+    """The agent whose work dir is to be the source."""
+    source = Team.of(inventory, words=[word]).named(word)
+    if source.host.id != host.id:
+        raise NotAvailable(
+            f"{word} is on {source.host.name}: work can't be brought from another host", f"--host {source.host.name}"
+        )
+    return source
 
 
 def placed(o: CreateOptions, host: Host, folder: str, name: str, id_: str) -> Placement:

@@ -45,7 +45,7 @@ def destroy(c: Context, o: Destroy) -> Results[Outcome]:
     Uncommitted and untracked files and unpushed commits are kept in the source repository as refs/mng/saved/NAME/TIME.
     """
     inventory = Inventory(o.settings)
-    team = Team.of(inventory, o.hosts).with_hand_made()
+    team = Team.of(inventory, o.hosts, o.words).with_hand_made()
     discarded = forget_broken(team, o) if o.discard else []
     if discarded and not (set(o.agents) - {row.name for row in discarded}) and not o.all_:
         return Results(discarded)

@@ -69,7 +69,7 @@ def exec_(c: Context, o: Exec) -> Results[Ran | Outcome]:
 
     In the agent's work dir, with its environment. Of a single agent, stdin, output and exit code are the command's own.
     """
-    agents = chosen(Team.of(Inventory(o.settings), o.hosts).with_hand_made(), o)
+    agents = chosen(Team.of(Inventory(o.settings), o.hosts, o.words).with_hand_made(), o)
     if o.dry_run:
         for agent in agents.agents:
             output.note(f"would run on {agent.host.name} for {agent.name}: {o.command}")

@@ -13,9 +13,10 @@ from mng.agents.creation import finish
 from mng.agents.leftovers import Leftover, leftovers, old_logs, own_cache, own_logs, stray_work
 from mng.cli.command import command
 from mng.cli.options import CommonOptions, Duration, Options, option
-from mng.errors import MngError
+from mng.errors import MngError, Unreachable
 from mng.host import Host
 from mng.inventory.inventory import Inventory
+from mng.inventory.inventory import on_host as agents_on
 from mng.rows import Results, Row
 
 KINDS = ("all_agent_resources", "machines", "snapshots", "volumes", "work_dirs", "logs", "build_cache", "machine_cache")
@@ -87,7 +88,11 @@ def swept(o: Gc) -> Results[Gone]:
         except MngError as error:
             gone.append(failed(o, f"provider {provider.name}", error, "unknown"))
             continue
-        gone += [one for host in hosts for one in on_host(inventory, host, o)]
+        for host in hosts:
+            try:
+                gone += on_host(inventory, host, o)
+            except Unreachable as error:
+                gone.append(failed(o, f"host {host.name}", error, "unknown"))
     gone += [removed(one, o) for one in mine(inventory.host("local"), o)]
     return Results(gone, "" if gone else "nothing to remove")
 
@@ -100,13 +105,16 @@ def on_host(inventory: Inventory, host: Host, o: Gc) -> Iterator[Gone]:
                 yield Gone(what=what, result="to be finished" if o.dry_run else "done")
         except MngError as error:
             yield failed(o, "what killed commands left", error)
+    probe = host.probe()
+    if not probe.reached:
+        raise Unreachable(probe.problem)
     if o.everything:
-        yield from (removed(one, o) for one in leftovers(host, journals))
+        yield from (removed(one, o) for one in leftovers(host, probe, journals))
     if o.everything or o.work_dirs:
-        roots = {found.record.work.root for found in inventory.found([host]) if found.record}
-        yield from (removed(one, o) for one in stray_work(host, roots, journals))
+        roots = {found.record.work.root for found in agents_on(host, probe.files) if found.record}
+        yield from (removed(one, o) for one in stray_work(host, probe.files, roots, journals))
     if o.logs:
-        yield from (removed(one, o) for one in old_logs(host))
+        yield from (removed(one, o) for one in old_logs(host, probe.files))
 
 
 def mine(host: Host, o: Gc) -> Iterator[Leftover]:

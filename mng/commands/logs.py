@@ -51,7 +51,7 @@ def logs(c: Context, o: Logs) -> Results[LogFile] | str | None:
 
     Without FILE, what there is. `screen` is what its terminal shows, `transcript` its conversation.
     """
-    agent = Team.of(Inventory(o.settings)).with_hand_made().named(o.target)
+    agent = Team.of(Inventory(o.settings), words=[o.target]).with_hand_made().named(o.target)
     if o.file == "screen":
         return screen(agent, o)
     files = {log.file: log for log in known(agent)}

@@ -37,7 +37,7 @@ def rename(c: Context, o: Rename) -> AgentRow:
     Safe to run again after an interruption.
     """
     new = check_name(o.new)
-    team = Team.of(Inventory(o.settings)).with_hand_made()
+    team = Team.of(Inventory(o.settings), words=[o.current]).with_hand_made()
     agent = half_renamed(team, o.current, new) or team.named(o.current)
     if not agent.record.id:
         raise MngError(
@@ -58,14 +58,14 @@ def half_renamed(team: Team, current: str, new: str) -> Agent | None:
     except MngError:
         return None
     host = agent.host
-    stale = host.runner.tree().link(host.claim(current)) == f"../agents/{agent.record.id}"
+    stale = host.tree().link(host.claim(current)) == f"../agents/{agent.record.id}"
     return agent if agent.name == new and current != new and stale else None
 
 
 def renamed(agent: Agent, new: str) -> None:
     """Claim the new name, then record, session, and the old name's end: each step is fit to be done again."""
     host, old_session = agent.host, agent.session
-    files = host.runner.tree()
+    files = host.tree()
     target = f"../agents/{agent.record.id}"
     if files.link(host.claim(new)) != target:
         done = host.runner.run(cmd("ln", "-sn", "--", target, host.claim(new)), check=False)

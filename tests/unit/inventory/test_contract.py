@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from mng.errors import NotAvailable, NotFound, UsageError
-from mng.inventory.inventory import Inventory
+from mng.inventory.inventory import Inventory, on_host
 from mng.inventory.local import Local
 from mng.inventory.provider import HostSpec, Provider, Snapshot
 from mng.records import AgentRecord, Work
@@ -73,7 +73,7 @@ def test_agents_that_are_found_and_those_that_can_not_be_read(inventory: Invento
     (tmp_path / "agents" / "agent-5").mkdir()
     (tmp_path / "names").mkdir()
     (tmp_path / "names" / "b").symlink_to("../agents/agent-2")
-    found = {one.id: one for one in inventory.found()}
+    found = {one.id: one for one in on_host(inventory.local.host, inventory.local.host.tree())}
     assert sorted(found) == ["agent-1", "agent-2", "agent-3"]
     assert found["agent-1"].record and found["agent-2"].name == "b" and found["agent-3"].name == "agent-3"
     assert "agent-2/data.json" in found["agent-2"].problem

@@ -1,0 +1,72 @@
+"""What was last known of hosts elsewhere: for when one does not answer. Disposable; the truth is on the hosts."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from urllib.parse import quote
+
+from mng.host import Host
+
+
+@dataclass
+class LastKnown:
+    """A host as it was at `time`; `states` by agent id, `records` as their files were."""
+
+    name: str
+    provider: str
+    home: str = ""
+    dir: str = ""
+    time: float = 0.0
+    records: dict[str, str] = field(default_factory=dict)
+    states: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def names(self) -> set[str]:
+        return {json.loads(text).get("name", "") for text in self.records.values()}
+
+
+def all_known(folder: Path) -> list[LastKnown]:
+    """By name; nothing costs less than a folder that is not there."""
+    try:
+        names = sorted(os.listdir(folder))  # noqa: PTH208
+    except OSError:
+        return []
+    return [known for name in names if name.endswith(".json") and (known := read(folder / name))]
+
+
+def read(file: Path) -> LastKnown | None:
+    try:
+        return LastKnown(**json.loads(file.read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def place(folder: Path, host: Host) -> Path:
+    return folder / f"{quote(f'{host.provider} {host.name}', safe='@')}.json"
+
+
+def recall(folder: Path, host: Host) -> LastKnown | None:
+    return read(place(folder, host))
+
+
+def remember(folder: Path, host: Host, records: Mapping[str, bytes], states: Mapping[str, str] | None = None) -> None:
+    """Without records the host is forgotten, unless `states` is None: then it is only about to get its first agent."""
+    file = place(folder, host)
+    with contextlib.suppress(OSError):
+        if not records and states is not None:
+            file.unlink(missing_ok=True)
+            return
+        if states is None and file.exists():
+            return
+        texts = {id_: data.decode(errors="replace") for id_, data in records.items()}
+        known = LastKnown(host.name, host.provider, host.home, host.dir, time.time(), texts, dict(states or {}))
+        file.parent.mkdir(parents=True, exist_ok=True)
+        new = file.with_suffix(f".{os.getpid()}.new")
+        new.write_text(json.dumps(asdict(known)))
+        new.replace(file)

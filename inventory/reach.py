@@ -1,0 +1,43 @@
+"""Asking hosts elsewhere, all at once and each by its deadline."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Sequence
+
+from mng.host import Host, Probe
+from mng.ssh.snapshot import Snapshot
+
+FORKS = 64
+
+
+def probes(hosts: Sequence[Host], timeout: float) -> dict[str, Probe]:
+    """By host id. A thread that hangs is left behind: it can't keep the process, or the others."""
+    waiting: queue.SimpleQueue[Host] = queue.SimpleQueue()
+    answers: queue.SimpleQueue[tuple[str, Probe]] = queue.SimpleQueue()
+    for host in hosts:
+        waiting.put(host)
+
+    def work() -> None:
+        while True:
+            try:
+                host = waiting.get_nowait()
+            except queue.Empty:
+                return
+            answers.put((host.id, host.probe(timeout)))
+
+    for _ in range(min(FORKS, len(hosts))):
+        threading.Thread(target=work, daemon=True).start()
+    found: dict[str, Probe] = {}
+    end = time.monotonic() + timeout * (1 + (len(hosts) - 1) // FORKS)
+    while len(found) < len(hosts) and (left := end - time.monotonic()) > 0:
+        try:
+            id_, probe = answers.get(timeout=left)
+        except queue.Empty:
+            break
+        found[id_] = probe
+    silent = [host for host in hosts if host.id not in found]
+    late = {host.id: Probe([], Snapshot(host.runner), time.time(), f"no answer in {timeout:g} s", False) for host in silent}
+    return found | late
