@@ -59,12 +59,11 @@ def answered(words: list[str]) -> bool:
     if words in (["--version"], ["-V"]):
         output.show(f"mng {VERSION}")
     elif words in (["--help"], ["-h"], ["help"]):
-        from pathlib import Path
-
         from mng.cli import help, project
         from mng.commands import contents
+        from mng.shell import here
 
-        output.document(*help.top(contents, project.tasks(Path.cwd())))
+        output.document(*help.top(contents, project.tasks(here())))
     elif words[:1] == ["--completion"]:
         from mng.cli import complete
         from mng.commands import contents

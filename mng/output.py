@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from mng.rows import Template
 
 
+LONGEST = 1000  # characters of a line of an error
+
+
 @dataclass
 class Now:
     """How this process prints; set by `begin`."""
@@ -203,7 +206,7 @@ def document(title: str, text: str, sections: Sections) -> None:
     """Help: a headline, prose, then two columns under headings."""
     from mng import layout
 
-    width = width_of(sys.stdout) if stdout_is_terminal() else int(os.environ.get("COLUMNS") or 100)
+    width = width_of(sys.stdout) if stdout_is_terminal() else columns()
     write(layout.help_page(title, text, sections, width, colours=fancy(sys.stdout)))
 
 
@@ -252,8 +255,9 @@ def clear() -> None:
 
 
 def error(text: str) -> None:
+    """What somebody typed may be in it: nothing of that steers the terminal or fills it."""
     if text:
-        say(text)
+        say("\n".join(clean(line if len(line) <= LONGEST else f"{line[:600]}…{line[-300:]}") for line in text.split("\n")))
 
 
 @contextlib.contextmanager
@@ -306,6 +310,12 @@ def fancy(stream: TextIO | None) -> bool:
     return bool(stream and stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM", "dumb") != "dumb")
 
 
+def columns() -> int:
+    """Where there is no terminal."""
+    given = os.environ.get("COLUMNS", "")
+    return int(given) if given.isdecimal() and int(given[:6]) > 0 else 100
+
+
 def width_of(stream: TextIO) -> int:
     try:
         return os.get_terminal_size(stream.fileno()).columns or 80
@@ -330,8 +340,9 @@ def crash() -> None:
 def log_to(folder: Path, log_file: str | None, log_commands: bool, log_command_output: bool, log_env_vars: bool) -> None:
     """Where the log goes from now on: the file, else logs/ in the user's folder."""
     from mng import log
+    from mng.shell import expanded
 
-    file = Path(log_file).expanduser() if log_file else folder / "logs" / "mng.jsonl"
+    file = expanded(log_file) if log_file else folder / "logs" / "mng.jsonl"
     now.log = log.Log(file.absolute(), log_commands, log_command_output)
     if log_env_vars:
         logged(environment=log.environment())

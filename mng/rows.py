@@ -85,6 +85,8 @@ def sliced(value: Any, within: str) -> Any:
 def cut(row: Row, fields: str) -> Row:
     """The row with only these fields (`name,host.name`), each under its path."""
     paths = [path.strip() for path in fields.split(",") if path.strip()]
+    if not paths:
+        raise UsageError("--fields names no field", "as name,state,host.name")
     for path in paths:
         check(type(row), path)
     return Cut.model_validate({path: value_at(row, path) for path in paths})

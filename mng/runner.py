@@ -17,7 +17,7 @@ from typing import IO, Literal, NamedTuple, Protocol
 
 from mng import output
 from mng.errors import CommandFailed, MngError
-from mng.shell import Cmd
+from mng.shell import Cmd, here
 
 Live = Callable[[str, bytes], None]  # "out" or "err", and what just arrived
 QUIET = 0.1  # seconds without output after the shell has ended, until its background jobs are left alone
@@ -104,6 +104,7 @@ class LocalRunner:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
+            cwd=None if here().exists() else "/",  # git and others do nothing in a folder that is gone
         )
         try:
             done = Exchange(process, stdin if isinstance(stdin, bytes) else b"", live).until(began + timeout if timeout else None)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError
 
 from mng.errors import UsageError
+from mng.shell import expanded, here, is_text
 
 VARIABLES = {"prefix": "MNG_PREFIX", "host_dir": "MNG_HOST_DIR"}
 
@@ -92,7 +93,9 @@ def combined(sources: list[Source], environment: bool = True) -> Settings:
         if environment and os.environ.get(name):
             data[key] = os.environ[name]
     settings = checked(data, sources) if data else Settings.model_construct()
-    folder = settings.host_dir.expanduser() if "host_dir" in data else user_dir()
+    folder = expanded(settings.host_dir) if "host_dir" in data else user_dir()
+    if not is_text(str(folder)):
+        raise UsageError(f"host_dir {str(folder)!r} is not UTF-8")
     prefix = settings.prefix if "prefix" in data else f"{root_name()}-"
     if not re.fullmatch(r"[A-Za-z0-9_-]*", prefix):
         plain = Settings.model_construct()
@@ -125,14 +128,6 @@ def files(context: Path) -> dict[str, Path]:
     if folder := project(here() / context):
         found |= {"project": folder / f".{root_name()}/settings.toml", "local": folder / f".{root_name()}/settings.local.toml"}
     return found
-
-
-def here() -> Path:
-    """This folder; the name that it had if it is gone."""
-    try:
-        return Path.cwd()
-    except OSError:
-        return Path(os.environ.get("PWD") or "/")
 
 
 def profile() -> str:

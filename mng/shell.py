@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from dataclasses import dataclass
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 
 @dataclass(frozen=True)
@@ -82,3 +83,26 @@ def quoted(word: Word) -> tuple[str, str]:
     if isinstance(word, Cmd):
         return shlex.quote(word.line), shlex.quote(word.shown)
     return (shlex.quote(str(word)),) * 2
+
+
+def here() -> Path:
+    """This folder; the name that it had if it is gone."""
+    try:
+        return Path.cwd()
+    except OSError:
+        return Path(os.environ.get("PWD") or "/")
+
+
+def is_text(word: str) -> bool:
+    """Whether it was UTF-8, as what is kept in records must be."""
+    return word.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in word)
+
+
+def expanded(path: str | Path) -> Path:
+    """With `~` and `~user` as their homes on this machine; a user that there is not is left as written."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111 (a Path raises)
+
+
+def is_folder(path: str | Path) -> bool:
+    """False, too, for what no file system takes."""
+    return os.path.isdir(path)  # noqa: PTH112 (a Path raises)

@@ -14,6 +14,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 from mng import settings
 from mng.errors import MngError, UsageError
 from mng.roles.role import Role
+from mng.shell import here
 
 OURS = Path(__file__).parent
 TO_FIND = ("base", "claude", "codex", "opencode")  # what else is here are parts of roles, and roles of create alone
@@ -98,8 +99,8 @@ def handler(role: str, name: str) -> Role:
 
 def folders(context: str | Path | None = None) -> Iterator[Path]:
     """Where roles are looked for, nearest first: beside the project's tasks.py or .mng/, in ~/.mng/roles, here."""
-    here = Path(context or Path.cwd()).absolute()
-    for folder in (here, *here.parents):
+    start = here() / (context or "")
+    for folder in (start, *start.parents):
         if folder == Path.home():
             break
         marks = (folder / "tasks.py", folder / "tasks", folder / f".{settings.root_name()}")

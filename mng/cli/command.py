@@ -15,6 +15,7 @@ from mng.cli.contents import Contents
 from mng.cli.options import Option, Options
 from mng.errors import MngError, UsageError
 from mng.settings import Settings
+from mng.shell import is_folder
 
 R = TypeVar("R")
 
@@ -52,6 +53,8 @@ class Command(Task[Any], Generic[R]):
 
     def in_force(self, context: str | None) -> Settings:
         """The settings; what `mends` wrong ones goes on with none."""
+        if context and not is_folder(context):
+            raise UsageError(f"--context {context}: no such folder")
         try:
             found = settings.load(context)
             if self.contents:

@@ -27,21 +27,17 @@ def option(
     count: bool = False,
     maybe: bool = False,
     secret: bool = False,
+    empty: bool = False,
     off: str = "",
 ) -> Any:
     """A field of an options model, with flags beyond its own name.
 
-    `maybe`: `--x` as well as `--x=VALUE`; `off`: another flag that turns it off; `secret`: in no log and no error.
+    `maybe`: `--x` as well as `--x=VALUE`; `off`: another flag that turns it off; `secret`: in no log and no error;
+    `empty`: may be given as "", which else is what an unset variable of a script comes to.
     """
     names = [flag.lstrip("-") for flag in flags]
-    extra: dict[str, Any] = {
-        "names": names,
-        "place": place,
-        "count": count,
-        "maybe": maybe,
-        "secret": secret,
-        "off": off,
-    }
+    extra: dict[str, Any] = {"names": names, "place": place, "off": off}
+    extra |= {"count": count, "maybe": maybe, "secret": secret, "empty": empty}
     return Field(default, description=help, json_schema_extra=extra)
 
 
@@ -73,6 +69,7 @@ def pairs(value: object) -> object:
 
 
 Duration = Annotated[float, Placeholder("DURATION"), BeforeValidator(seconds)]
+Count = Annotated[int, Field(ge=0)]
 Pairs = Annotated[dict[str, str], Placeholder("KEY=VALUE"), BeforeValidator(pairs)]
 
 
@@ -205,6 +202,7 @@ class Options(BaseModel):
 WRONG = {
     "bool_parsing": "is neither true nor false",
     "int_parsing": "is no whole number",
+    "greater_than_equal": "is less than 0",
     "float_parsing": "is no number",
     "list_type": "is no list",
     "string_type": "is no text",
@@ -224,6 +222,7 @@ class Option(Argument):
         self.fallback = None if self.required else info.get_default(call_default_factory=True)
         self.count: bool = extra.get("count", False)
         self.secret: bool = extra.get("secret", False)
+        self.empty: bool = extra.get("empty", False) or self.place == "rest"
         self.doc: str = info.description or ""
         self.placeholder = next(
             (str(m) for m in (*info.metadata, *kinds) if isinstance(m, Placeholder)), self.guess(field, kinds)

@@ -44,6 +44,10 @@ class Line:
             else:
                 words = self.flag(word, words)
         self.place(free)
+        for option in self.context.args.values():
+            if not option.empty and (option.value == "" or (option.kind is list and "" in option.value)):
+                name = f"--{option.names[0]}" if option.place == "flag" else option.names[0].upper()
+                raise UsageError(f"{name} is empty", "a variable that is not set?")
         return True
 
     def flag(self, word: str, words: list[str]) -> list[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NoReturn
 
 from invoke.collection import Collection
@@ -19,7 +18,8 @@ from invoke.program import Program
 from mng import output
 from mng.cli import complete, project
 from mng.cli.contents import Contents
-from mng.errors import UsageError
+from mng.errors import MngError, UsageError
+from mng.shell import here, is_text
 
 
 class Mng(Program):
@@ -37,6 +37,7 @@ class Mng(Program):
                 signal.signal(sign, terminated)
         try:
             self.normalize_argv(argv)
+            refuse_bytes(self.argv)
             if self.parse(self.argv[1:]):
                 self.execute()
         except UnexpectedExit as error:  # of a command in the project's own tasks
@@ -64,7 +65,10 @@ class Mng(Program):
 
     def parse(self, words: list[str]) -> bool:
         """Set the one task to run; False if the line is answered already (help)."""
-        self.create_config()
+        try:
+            self.create_config()
+        except OSError as error:  # Invoke's own files
+            raise MngError(f"cannot read {error.filename}: {error.strerror}") from None
         words = self.with_command(words)
         if words[0] in ("-h", "--help", "--version"):
             (self.print_version if words[0] == "--version" else self.print_help)()
@@ -128,7 +132,7 @@ class Mng(Program):
         if word in ("-h", "--help", "--version"):
             return words
         if word and not word.startswith("-"):
-            if word.partition(".")[0] in (theirs := project.tasks(Path.cwd())):
+            if word.partition(".")[0] in (theirs := project.tasks(here())):
                 return [*words[:1], *before, *words[1:]]
             self.refuse(words, list(theirs))
         return [*self.default("mng", self.contents.default), *before, *words]
@@ -166,7 +170,7 @@ class Mng(Program):
     def print_help(self) -> None:
         from mng.cli import help
 
-        output.document(*help.top(self.contents, project.tasks(Path.cwd())))
+        output.document(*help.top(self.contents, project.tasks(here())))
 
     def print_task_help(self, name: str) -> None:
         from mng.cli import help
@@ -175,6 +179,13 @@ class Mng(Program):
 
     def print_version(self) -> None:
         output.show(f"mng {self.version}")
+
+
+def refuse_bytes(words: Sequence[str]) -> None:
+    """UsageError for words that are not UTF-8: records and settings could not keep them."""
+    for word in words:
+        if not is_text(word):
+            raise UsageError(f"{word!r} is not UTF-8")
 
 
 def mistyped(word: str, names: Sequence[str]) -> list[str]:

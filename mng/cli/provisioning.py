@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Annotated
 
 from mng.agents.types import Chosen
@@ -12,6 +11,7 @@ from mng.errors import UsageError
 from mng.roles.env import checked, parse
 from mng.roles.role import Role
 from mng.roles.steps import Steps
+from mng.shell import expanded
 
 
 class ProvisionOptions(Options):
@@ -62,7 +62,7 @@ def steps_of(o: ProvisionOptions) -> Steps:
     uploads = []
     for word in o.upload_file:
         here, there = halves(word, "--upload-file", "LOCAL:REMOTE")
-        path = Path(here).expanduser()
+        path = expanded(here)
         try:
             uploads.append((there, path.read_bytes(), path.stat().st_mode & 0o777))
         except OSError as error:
@@ -86,6 +86,6 @@ def halves(word: str, option: str, shape: str) -> tuple[str, str]:
 
 def read_text(path: str, option: str) -> str:
     try:
-        return Path(path).expanduser().read_text()
+        return expanded(path).read_text()
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{option} {path}: {getattr(error, 'strerror', None) or error}") from None

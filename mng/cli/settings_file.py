@@ -12,6 +12,7 @@ from mng.cli.verify import verify
 from mng.errors import MngError, NotFound, UsageError
 from mng.names import near
 from mng.runner import File, LocalRunner
+from mng.shell import here
 
 Scope = str  # user, project, local
 
@@ -20,7 +21,7 @@ class SettingsFile:
     """The file of a scope; without one the project's where there is a project, else the user's."""
 
     def __init__(self, scope: Scope | None, context: str | None) -> None:
-        self.context = settings.here() / (context or "")
+        self.context = here() / (context or "")
         self.files = settings.files(self.context)
         self.scope = scope or ("project" if "project" in self.files else "user")
         if self.scope not in self.files:

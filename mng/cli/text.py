@@ -49,7 +49,9 @@ def composed(hint: str) -> str:
 
 def edit(path: Path, otherwise: str) -> None:
     """Open $VISUAL or $EDITOR on the file; MngError if it fails, so that nothing is done with the text."""
-    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
+    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or ("vi" if on_terminal() else "")
+    if not editor:
+        raise MngError("no terminal, and no $EDITOR that could do without", f"set $EDITOR, {otherwise}")
     try:
         code = subprocess.run([*(shlex.split(editor) or ["vi"]), str(path)]).returncode
     except (OSError, ValueError) as error:

@@ -43,7 +43,7 @@ class Set(CommonOptions):
     """Set"""
 
     key: str = KEY
-    value: str = option(..., place="word", secret=True, help='JSON where it is that (true, 3, ["a"]), else text')
+    value: str = option(..., place="word", secret=True, empty=True, help='JSON where it is that (true, 3, ["a"]), else text')
     scope: Scope = SCOPE
     dry_run: bool = DRY_RUN
 

@@ -25,7 +25,7 @@ class ConnectOptions(Options):
 
     agent: str | None = option(None, place="word", help="name or id (default: choose from a list)")
     start: bool = option(True, help="start it first if it is stopped")
-    message: str | None = option(None, "-m", secret=True, help="send this first")
+    message: str | None = option(None, "-m", secret=True, empty=True, help="send this first")
     message_file: str | None = option(None, help="send the content of this file first (- for stdin)")
     ready_timeout: Duration = option(10.0, help="how long it may take to be ready for the message")
     attach_command: str | None = option(None, help="shell line to attach with")

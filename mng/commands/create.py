@@ -20,7 +20,7 @@ from mng.agents.team import Team
 from mng.agents.types import Chosen, Receipt, choose
 from mng.cli.command import command
 from mng.cli.lifecycle import LifecycleOptions
-from mng.cli.options import CommonOptions, Duration, Exclusive, Options, Pairs, Placeholder, option
+from mng.cli.options import CommonOptions, Count, Duration, Exclusive, Options, Pairs, Placeholder, option
 from mng.cli.provisioning import ProvisionOptions, environment, roles_of, steps_of
 from mng.cli.text import composed, given_message, on_terminal
 from mng.errors import Blocked, MngError, NotAvailable, UsageError
@@ -29,6 +29,7 @@ from mng.inventory.inventory import Inventory
 from mng.inventory.provider import HostSpec
 from mng.names import Style, check_name, made_up, new_id
 from mng.records import AgentRecord, Kind
+from mng.shell import expanded, here, is_folder, is_text
 from mng.sync.source import Placement, Source, new_branch
 
 
@@ -97,8 +98,8 @@ class TargetOptions(Options):
     target_path: str | None = option(None, "--target", help="where to put it (default: below MNG_HOST_DIR)")
     base_branch: str | None = option(None, help="branch or commit to start from (default: HEAD)")
     new_branch: bool | str = option(True, maybe=True, help="work on a new branch, of this name")
-    new_branch_prefix: str = option("mng/", help="what comes before the agent's name in the branch's")
-    depth: int | None = option(None, help="commits of history in a clone")
+    new_branch_prefix: str = option("mng/", empty=True, help="what comes before the agent's name in the branch's")
+    depth: Count | None = option(None, help="commits of history in a clone")
     shallow_since: Annotated[str, Placeholder("DATE")] | None = option(None, help="history of a clone since this date")
 
 
@@ -112,10 +113,10 @@ class ConnectOptions(Options):
 
     connect: bool | None = option(None, help="attach to it (default: on a terminal)")
     reuse: bool = option(False, help="go on with an agent of that name, if there is one")
-    message: str | None = option(None, "-m", secret=True, help="first message")
+    message: str | None = option(None, "-m", secret=True, empty=True, help="first message")
     message_file: str | None = option(None, help="file with the first message (- for stdin)")
     edit_message: bool = option(False, help="write the first message in $EDITOR while the agent is made")
-    resume_message: str | None = option(None, secret=True, help="message to send at every later start")
+    resume_message: str | None = option(None, secret=True, empty=True, help="message to send at every later start")
     resume_message_file: str | None = option(None, help="file with that message")
     await_ready: bool = option(False, help="return only when it takes messages, and has taken the first")
     await_agent_stopped: bool = option(False, help="return only when it has ended")
@@ -261,16 +262,16 @@ def host_for(o: CreateOptions, inventory: Inventory) -> Host:
 
 def source_folder(o: CreateOptions, inventory: Inventory, host: Host) -> str:
     """The folder that the work dir is made from: an agent's, one on the host, or this one."""
-    here = o.context or str(Path.cwd())
+    folder = o.context or str(here())
     place, colon, path = (o.from_ or "").partition(":")
-    if o.source_agent or (o.from_ and not colon and not Path(o.from_).expanduser().is_dir() and "/" not in o.from_):
+    if o.source_agent or (o.from_ and not colon and not is_folder(expanded(o.from_)) and "/" not in o.from_):
         source = agent_on(inventory, host, o.source_agent or o.from_ or "")
         return str(Path(source.record.work.path, o.source_path or ""))
     if colon and place:
         if inventory.host(place).id != host.id:
             raise NotAvailable(f"--from {o.from_}: work can't be brought from another host", f"use a folder on {host.name}")
         return host.expand(path)
-    return str(Path(here, Path(o.source_path or o.from_ or ".").expanduser()).absolute())
+    return str(Path(folder, expanded(o.source_path or o.from_ or ".")).absolute())
 
 
 def agent_on(inventory: Inventory, host: Host, word: str) -> Agent:
@@ -286,6 +287,8 @@ def agent_on(inventory: Inventory, host: Host, word: str) -> Agent:
 def placed(o: CreateOptions, host: Host, folder: str, name: str, id_: str) -> Placement:
     """The work dir as it will be."""
     branch, base = new_branch(o.new_branch, o.new_branch_prefix, name), o.base_branch or ""
+    if not is_text(folder):
+        raise UsageError(f"the folder {folder!r} is not UTF-8")
     source = Source.of(host.runner, folder, branch, base)
     root = str(Path(folder, host.expand(o.target_path))) if o.target_path else f"{host.dir}/worktrees/{name}-{id_[6:14]}"
     return Placement.plan(

@@ -8,7 +8,6 @@ import shutil
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import ClassVar, Literal
 
 from invoke.context import Context
@@ -24,7 +23,7 @@ from mng.host import Host
 from mng.inventory.inventory import Inventory
 from mng.inventory.provider import Check
 from mng.rows import Results, Row
-from mng.shell import cmd
+from mng.shell import cmd, expanded
 
 TOOLS = {  # what asks it for its version, the package that has it (apt, brew), what it is for
     "tmux": ("-V", "tmux", "tmux", ""),
@@ -163,7 +162,7 @@ def is_there(account: str) -> bool:
         return bool(os.environ.get(account))
     path, _, word = account.partition("#")
     try:
-        return word in Path(path).expanduser().read_text(errors="replace")
+        return word in expanded(path).read_text(errors="replace")
     except OSError:
         return False
 

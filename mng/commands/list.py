@@ -12,7 +12,7 @@ from mng import output
 from mng.agents.row import AgentRow, broken_row
 from mng.agents.team import Team, matching
 from mng.cli.command import command
-from mng.cli.options import CommonOptions, Duration, Exclusive, Options, Pairs, option
+from mng.cli.options import CommonOptions, Count, Duration, Exclusive, Options, Pairs, option
 from mng.inventory.inventory import Inventory
 from mng.rows import Results, check, cut, value_at
 
@@ -42,7 +42,7 @@ class ShapeOptions(Options):
     fields: str | None = option(None, help="fields instead of the columns: name,state,host.name")
     sort: str | None = option(None, help="field to sort by (default: create_time)")
     sort_order: Literal["asc", "desc"] = option("asc", help="smallest or largest first")
-    limit: int | None = option(None, help="show this many at most")
+    limit: Count | None = option(None, help="show this many at most")
     watch: Duration | None = option(None, "-w", help="show again every so many seconds, until Ctrl-C")
 
 

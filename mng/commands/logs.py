@@ -11,7 +11,7 @@ from mng.agents import tmux
 from mng.agents.agent import Agent
 from mng.agents.team import Team
 from mng.cli.command import command
-from mng.cli.options import CommonOptions, Exclusive, Options, option
+from mng.cli.options import CommonOptions, Count, Exclusive, Options, option
 from mng.errors import NotFound, UsageError
 from mng.inventory.inventory import Inventory
 from mng.names import near
@@ -27,8 +27,8 @@ class LogsOptions(Options):
     target: str = option(..., place="word", help="agent")
     file: str | None = option(None, place="word", help="which log; screen and transcript always work (default: list them)")
     follow: bool = option(False, help="go on with what is added, until Ctrl-C")
-    tail: int | None = option(None, help="only the last lines")
-    head: int | None = option(None, help="only the first lines")
+    tail: Count | None = option(None, help="only the last lines")
+    head: Count | None = option(None, help="only the first lines")
 
 
 class Logs(LogsOptions, CommonOptions):

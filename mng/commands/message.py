@@ -28,7 +28,9 @@ class MessageOptions(Options):
 
     exclusive: ClassVar[Exclusive] = (("message", "message_file"),)
 
-    message: str | None = option(None, "-m", secret=True, help="the text (default: a last word that is no agent, stdin, $EDITOR)")
+    message: str | None = option(
+        None, "-m", secret=True, empty=True, help="the text (default: a last word that is no agent, stdin, $EDITOR)"
+    )
     message_file: str | None = option(None, help="file with the text (- for stdin)")
     start: bool = option(True, help="start the agent first if it is stopped")
     wait: bool = option(False, help="until it has answered; the answer is the result")

@@ -11,7 +11,7 @@ from mng.errors import MngError, UsageError
 from mng.roles.facts import Fact, Need
 from mng.roles.role import Play
 from mng.runner import File, Seen
-from mng.shell import cmd, raw
+from mng.shell import cmd, expanded, raw
 
 Mask = Callable[[bytes], bytes]
 # The file as it was, with all that cp keeps of it, gets the new content beside its place, and is then renamed.
@@ -69,7 +69,7 @@ def template(on: Play, path: str, source: str | Path, mode: int | None = None, o
 
 def copy(on: Play, source: str | Path, path: str, mode: int | None = None) -> bool:
     """A file or folder of this machine, with its modes; what else is in the folder there stays."""
-    source = Path(source).expanduser()
+    source = expanded(source)
     if not source.is_dir():
         return file(on, path, read_here(source), source.stat().st_mode & 0o777 if mode is None else mode)
     inside = sorted(source.rglob("*"))

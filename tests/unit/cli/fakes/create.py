@@ -18,7 +18,7 @@ class AgentOptions(Options):
     command: str | None = option(None, "--agent-cmd", help="a shell command instead")
     template: list[str] = option([], "-t", help="preset of options")
     label: Pairs = option({}, help="label of the agent")
-    message: str | None = option(None, "-m", secret=True, help="the first message")
+    message: str | None = option(None, "-m", empty=True, secret=True, help="the first message")
     agent_args: list[str] = option([], place="rest", help="passed on to the agent")
 
 
