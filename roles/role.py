@@ -198,7 +198,7 @@ class Play:
             output.detail(f"{self.host.name}: {self.role}: {what}: {status}")
 
     def foresee(self, roles: Iterable[Role]) -> Recap:
-        """Go through the roles for what they will want to know, and ask for all of it at once; what they would do."""
+        """Go through the roles, noting what they will want to know; the recap is of what they consist of."""
         silent = replace(self.host, runner=cast(Runner, Silence()))
         ahead = replace(self, host=silent, check=True, gathering=True, recap=Recap(self.host.name))
         ahead.facts, ahead.handlers = self.facts, self.handlers
@@ -230,13 +230,12 @@ class Play:
             self.add(error.what, "failed", error=error)
 
     def finish(self) -> None:
-        """The handlers, each once; one that fails stays to be done."""
+        """The handlers, each once, whatever their tags; one that fails stays to be done."""
+        self.tags = self.skip_tags = frozenset()
+        self.listening = []
         while entry := self.handlers.next():
-            self.listening, many = [], len(self.recap.changes)
-            whole = replace(entry.handler, name=entry.role)
-            before, self.tags, self.skip_tags = (self.tags, self.skip_tags), frozenset(), frozenset()
-            self.do(whole)
-            self.tags, self.skip_tags = before
+            many = len(self.recap.changes)
+            self.do(replace(entry.handler, name=entry.role))
             if not self.check and not any(change.error for change in self.recap.changes[many:]):
                 self.handlers.done(entry)
 

@@ -9,7 +9,7 @@ from mng.agents.types import Chosen
 from mng.cli.options import Options, Pairs, Placeholder, option
 from mng.errors import UsageError
 from mng.roles.env import checked, parse
-from mng.roles.role import Role
+from mng.roles.role import Role, in_order
 from mng.roles.steps import Steps
 from mng.shell import expanded
 
@@ -54,7 +54,9 @@ def roles_of(o: ProvisionOptions) -> list[Role]:
         return []
     from mng.roles import finding
 
-    return [finding.given(word, getattr(o, "context", None)) for word in o.role]
+    asked = [finding.given(word, getattr(o, "context", None)) for word in o.role]
+    in_order(asked)  # what they need is loaded, or missed, before several hosts are provisioned at once
+    return asked
 
 
 def steps_of(o: ProvisionOptions) -> Steps:

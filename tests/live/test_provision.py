@@ -38,6 +38,9 @@ def web(on: Play, port: int = 80, breaks: bool = False, slow: bool = False) -> N
 def project(world: World) -> World:
     (world.repo / "roles").mkdir()
     (world.repo / "roles" / "web.py").write_text(ROLE)
+    (world.repo / "roles" / "astray.py").write_text(
+        ROLE.replace("def web", "def astray").replace("(tags", "(needs=['nowhere'], tags")
+    )
     (world.repo / "tasks.py").write_text("")
     world.git("add", "-A")
     world.git("commit", "-qm", "roles")
@@ -136,6 +139,7 @@ def test_killed_at_any_moment_the_next_run_makes_all_right(project: World) -> No
         (["--host", "local", "--role", "web", "--restart"], 2, "--restart is for agents"),
         (["x", "--env", "A B=1"], 2, "'A B' can't be the name"),
         (["--host", "local", "--role", ""], 2, "no role ''"),
+        (["--host", "local", "--role", "astray"], 2, "no role 'nowhere'"),
         (["--host", "local", "--role", "web:=1"], 2, "role web: '=1' is not KEY=VALUE"),
         (["--host", "local", "--role", "../roles/web"], 2, "no role '../roles/web'"),
         (["--host", "nowhere", "--role", "web"], 3, "no host matches nowhere"),
@@ -198,6 +202,41 @@ def test_an_agent_is_set_up_again_and_restarted(project: World) -> None:
     project.mng("provision", "x", "--restart", "--user-command", 'echo "$A" > a')
     project.wait(lambda: "A=2 B=from file" in project.screen("x"))
     assert (work / "a").read_text() == "2\n"
+
+
+def test_a_secret_is_shown_nowhere(project: World) -> None:
+    canary = "canary-5417"
+    project.mng("create", "x", *SLEEP, "--env", f"OLD={canary}")
+    (project.repo / "secrets").write_text(f"FILE={canary}\n")
+    (project.repo / "key").write_text(canary)
+    (project.repo / "key").chmod(0o600)
+    (project.repo / "roles/quiet.py").write_text(
+        "from mng.roles import ops\nfrom mng.roles.role import Play, role\nfrom mng.shell import Secret, cmd\n"
+        "@role()\ndef quiet(on: Play, token: str) -> None:\n"
+        "    ops.command(on, cmd('test', Secret(token)))\n"
+        "    ops.line(on, '~/.profile', f'TOKEN={token}', match='^TOKEN=')\n"
+        "    ops.file(on, '~/token', token, 0o600)\n"
+    )
+    words = [
+        "--env", f"NEW={canary}", "--env-file", "secrets", "--pass-env", "PASSED", "--upload-file", "key:key",
+        "--role", f"quiet:token={canary}", "-vv", "--log-commands", "--log-command-output", "--log-env-vars",
+    ]  # fmt: skip
+    for how in (["--check", "--json"], [], ["--json"]):
+        ran = project.mng("provision", "x", *words, *how, env={"PASSED": canary})
+        assert canary not in ran.out + ran.err, str(ran)
+    ran = project.mng("provision", "x", "--env", f"NEW={canary}2", "--upload-file", "key:key2", "--diff", "-vv")
+    assert canary not in ran.out + ran.err and "not shown" in ran.out, str(ran)
+    logs = "".join(path.read_text() for path in (project.home / ".mng" / "logs").iterdir())
+    assert canary not in logs and "--role=***" in logs
+    assert (project.folder("x") / "env").read_text().count(canary) == 4
+
+
+def test_as_root(project: World) -> None:
+    project.mng("create", "x", *SLEEP)
+    project.tool("sudo", '#!/bin/sh\n[ "$1" = -n ] && shift && echo "$*" >> "$HOME/sudo" && exec "$@"\n')
+    project.mng("provision", "x", "--sudo-command", "pwd > where", "--user-command", "true")
+    work = project.record("x")["work"]["path"]
+    assert Path(work, "where").read_text() == f"{work}\n" and "pwd > where" in (project.home / "sudo").read_text()
 
 
 def test_a_stopped_agent_stays_so(project: World) -> None:

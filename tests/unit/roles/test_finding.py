@@ -122,3 +122,14 @@ def test_roles_that_need_each_other(project: Path, home: Path) -> None:
         (home / "work/roles" / f"{name}.py").write_text(text)
     with pytest.raises(MngError, match="in a circle: c -> a -> b -> a"):
         in_order([finding.find("c")])
+
+
+def test_roles_of_mng_compose() -> None:
+    from mng.roles.base import base
+    from mng.roles.claude import claude
+    from mng.roles.programs import program
+
+    assert [one.name for one in in_order([base, claude])] == ["base", "program", "claude"]
+    asked = [program(name="my-claude"), claude(folder="/x")]
+    assert in_order(asked) == asked, "an agent's own program is not what the role would install"
+    assert [finding.given(name).name for name in finding.TO_FIND] == list(finding.TO_FIND)
