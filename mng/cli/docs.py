@@ -39,7 +39,7 @@ def page(task: Command[Any]) -> str:
     headline, text, sections = help.command(task)
     lines = [f"# mng {task.path}", "", "```", headline, "```", "", text, ""]
     for title, rows in sections:
-        lines += [f"## {title}", "", f"| {'line' if title == 'Examples' else 'option'} | |", "|---|---|"]
+        lines += [f"## {title}", "", f"| {'command' if title.startswith(('Also', 'Examples')) else 'option'} | |", "|---|---|"]
         lines += [f"| `{escaped(left)}` | {escaped(right)} |" for left, right in rows]
         lines.append("")
     return "\n".join(lines)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
-
-from mng.cli.examples import examples
 
 if TYPE_CHECKING:
     from mng.cli.command import Command
@@ -43,9 +41,20 @@ def command(task: Command[Any]) -> Page:
     words += [o.word for o in options if o.place == "rest"]
     sections = [(title, [(o.spelling, text(o)) for o in group]) for title, group in task.model.groups().items()]
     sections[-1][1].append(("-h, --help", "this text"))
-    if task.contents and (shown := [(e.line, e.about) for e in examples(task.contents) if e.command == task.path]):
-        sections.append(("Examples", shown))
+    if task.contents:
+        sections += more(task, task.contents)
     return f"mng {task.path} {' '.join(words)}", prose(task), sections
+
+
+def more(task: Command[Any], contents: Contents) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """The other commands of its group, and examples."""
+    from mng.cli.examples import examples
+
+    group = task.path.rpartition(" ")[0]
+    if others := [(f"mng {name}", contents.entries[name].summary) for name in contents.below(group) if name != task.path]:
+        yield f"Also in {group}", others
+    if shown := [(example.line, example.about) for example in examples(contents) if example.command == task.path]:
+        yield "Examples", shown
 
 
 def prose(task: Command[Any]) -> str:
