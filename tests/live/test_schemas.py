@@ -25,6 +25,8 @@ LINES = {  # lines that work with the agents of the world below; the first word 
     "start": ["start web asks", "start web", "start -a --dry-run"],
     "clone": ["clone web copy --no-connect --dry-run", "clone web copy --no-connect"],
     "provision": ["provision web --check", "provision web", "provision web --role base --check"],
+    "limit": ["limit web"],
+    "cleanup": ["cleanup --dry-run", "cleanup --force --older-than 7d"],
     "doctor": ["doctor"],
     "ask": ["ask --offline rename"],
     "gc": ["gc --dry-run", "gc"],
