@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fnmatch import fnmatch
-from typing import TYPE_CHECKING, NamedTuple
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
+from mng import hooks
 from mng.errors import MngError, NotAvailable, NotFound, UsageError
 from mng.host import Host
 from mng.inventory import last_known
@@ -16,6 +19,10 @@ from mng.settings import Settings
 
 if TYPE_CHECKING:
     from mng.inventory.provider import Provider
+
+
+T = TypeVar("T")
+PARTS = ("name", "hosts", "named", "create", "start", "stop", "destroy", "snapshot", "snapshots", "drop_snapshot", "checks")
 
 
 class Found(NamedTuple):
@@ -40,12 +47,37 @@ class Inventory:
 
     @property
     def providers(self) -> list[Provider]:
-        """This machine, those of the settings, and `ssh`, once it was used."""
+        """This machine, those of the settings, `ssh`, once it was used, and those of plugins."""
         known: dict[str, list[str]] = {}
         for one in last_known.all_known(self.cache):
             known.setdefault(one.provider, []).append(one.name)
         names = dict.fromkeys([*self.settings.providers, *(["ssh"] if "ssh" in known else [])])
-        return [self.local, *(self.load(name, tuple(known.get(name, ()))) for name in names)]
+        theirs = {one.name: one for one in self.of_plugins}
+        ours = [self.load(name, tuple(known.get(name, ()))) for name in names if name not in theirs]
+        return [self.local, *ours, *theirs.values()]
+
+    @cached_property
+    def of_plugins(self) -> list[Provider]:
+        found: list[Provider] = []
+        for plugin, theirs in hooks.each("providers", settings=self.settings):
+            for one in theirs:
+                if lacks := [part for part in PARTS if not hasattr(one, part)]:
+                    hooks.blame(plugin, MngError(f"{one!r} has no {', '.join(lacks)}"), "providers")
+                elif one.name in ("local", "ssh") or any(one.name == other.name for other in found):
+                    hooks.blame(plugin, MngError(f"there is a provider {one.name} already"), "providers")
+                else:
+                    found.append(one)
+        return found
+
+    def asked(self, provider: Provider, ask: Callable[[], T], otherwise: T) -> T:
+        """What a provider says; a plugin's that fails knows nothing."""
+        try:
+            return ask()
+        except Exception as error:
+            if not any(provider is one for one in self.of_plugins):
+                raise
+            hooks.blame(hooks.culprit(error) or provider.name, error, f"provider {provider.name}")
+            return otherwise
 
     def load(self, name: str, known: tuple[str, ...] = ()) -> Provider:
         if name not in self.loaded:
@@ -69,7 +101,7 @@ class Inventory:
 
     def hosts(self, patterns: tuple[str, ...] = ()) -> list[Host]:
         """All, or those that match one of the patterns (names with *, ids); no match raises NotFound."""
-        every = [host for provider in self.providers for host in provider.hosts()]
+        every = [host for provider in self.providers for host in self.asked(provider, provider.hosts, list[Host]())]
         if not patterns:
             return every
         words = [word.removeprefix("@") for pattern in patterns for word in pattern.split(",")]
@@ -89,7 +121,8 @@ class Inventory:
         """Also one that no provider lists."""
         if name in ("local", self.local.host.id):
             return self.local.host
-        found = (provider.named(name) for provider in (*self.providers, self.load("ssh")))
+        every = (*self.providers, self.load("ssh"))
+        found = (self.asked(provider, partial(provider.named, name), None) for provider in every)
         return next((host for host in found if host), None)
 
     def remember(self, host: Host, files: Tree | None = None, states: dict[str, str] | None = None) -> None:

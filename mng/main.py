@@ -55,10 +55,11 @@ def ended(message: str, code: int) -> NoReturn:
 def answered(words: list[str]) -> bool:
     """--help, --version and --completion need neither Invoke nor pydantic."""
     from mng import output
+    from mng.home import names_plugins
 
     if words in (["--version"], ["-V"]):
         output.show(f"mng {VERSION}")
-    elif words in (["--help"], ["-h"], ["help"]):
+    elif words in (["--help"], ["-h"], ["help"]) and not names_plugins():
         from mng.cli import help, project
         from mng.commands import contents
         from mng.shell import here

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError
 
 from mng.errors import UsageError
+from mng.home import root_name as root_name
+from mng.home import user_dir as user_dir
 from mng.shell import expanded, here, is_text
 
 VARIABLES = {"prefix": "MNG_PREFIX", "host_dir": "MNG_HOST_DIR"}
@@ -25,6 +27,16 @@ class AgentTypeSettings(BaseModel):
     cli_args: list[str] = []
     command: str = ""
     env: dict[str, str] = {}
+
+
+class PluginSettings(BaseModel):
+    """`[plugins.NAME]`; what else stands there is the plugin's own."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, defer_build=True)
+
+    module: str = ""
+    enabled: bool = True
+    projects: bool = False  # whether a project's settings may enable it
 
 
 class Source(NamedTuple):
@@ -46,6 +58,7 @@ class Settings(BaseModel):
     create_templates: dict[str, dict[str, Any]] = {}
     agent_types: dict[str, AgentTypeSettings] = {}
     providers: dict[str, dict[str, Any]] = {}
+    plugins: dict[str, PluginSettings] = {}
 
     _sources: list[Source] = PrivateAttr([])
 
@@ -62,21 +75,30 @@ class Settings(BaseModel):
         found = next((source for source in reversed(self._sources) if has(source.data, path)), None)
         return f"{found.file}:{line_of(found.text, path)}" if found else ""
 
+    def plugins_of_user(self) -> dict[str, dict[str, Any]]:
+        """What the user's own file says of plugins: no file of a project can bring code in."""
+        mine = next((source.data for source in self._sources if source.file == user_file()), {}).get("plugins", {})
+        return {name: table for name, table in mine.items() if isinstance(table, dict)} if isinstance(mine, dict) else {}
+
+    def plugins_enabled(self) -> tuple[dict[str, str], list[str]]:
+        """Name and module of each that is enabled and that the user has; what is wrong with asking for others."""
+        mine, enabled, wrong = self.plugins_of_user(), {}, []
+        for name, plugin in self.plugins.items():
+            own, at = mine.get(name, {}), self.where("plugins", name, "enabled")
+            if not plugin.enabled or not self.place("plugins", name):
+                continue
+            if own.get("module") and (own.get("enabled", True) or own.get("projects")):
+                enabled[name] = str(own["module"])
+            elif self.place("plugins", name, "enabled"):
+                wrong.append(f"{at}: you have not allowed this; to allow it: mng plugin enable {name}")
+        return enabled, wrong
+
     def data(self) -> dict[str, Any]:
         """What the files say together."""
         merged: dict[str, Any] = {}
         for source in self._sources:
             merge(merged, source.data)
         return merged
-
-
-def root_name() -> str:
-    """MNG_ROOT_NAME sets a whole instance apart: `~/.NAME`, sessions `NAME-`, projects' `.NAME/`."""
-    return os.environ.get("MNG_ROOT_NAME") or "mng"
-
-
-def user_dir() -> Path:
-    return Path.home() / f".{root_name()}"
 
 
 def load(context: str | Path | None = None) -> Settings:
@@ -124,10 +146,14 @@ def checked(data: dict[str, Any], sources: list[Source]) -> Settings:
 
 def files(context: Path) -> dict[str, Path]:
     """The settings files that may exist, by scope, the weakest first; outside of any project the user's alone."""
-    found = {"user": user_dir() / "profiles" / profile() / "settings.toml"}
+    found = {"user": user_file()}
     if folder := project(here() / context):
         found |= {"project": folder / f".{root_name()}/settings.toml", "local": folder / f".{root_name()}/settings.local.toml"}
     return found
+
+
+def user_file() -> Path:
+    return user_dir() / "profiles" / profile() / "settings.toml"
 
 
 def profile() -> str:

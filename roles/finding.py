@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, get_args, get_origin, get_type_hints
 
-from mng import settings
+from mng import hooks, settings
 from mng.errors import MngError, UsageError
 from mng.roles.role import Role
 from mng.shell import here
@@ -77,8 +77,10 @@ def converted(one: Role, key: str, kind: Any, word: str) -> Any:
 def find(name: str, context: str | Path | None = None) -> Role:
     """The nearest role of that name; UsageError with near names."""
     file = next((file for folder in folders(context) for known, file in files(folder) if known == name), None)
+    if (file is None or ours(file)) and (theirs := of_plugins().get(name.replace("_", "-"))):
+        return theirs
     if file is None:
-        every = dict.fromkeys(known for folder in folders(context) for known, _ in files(folder))
+        every = dict.fromkeys([*(known for folder in folders(context) for known, _ in files(folder)), *of_plugins()])
         raise UsageError(f"no role {name!r}", settings.did_you_mean(name, every))
     roles = {key: value for key, value in vars(loaded(file)).items() if isinstance(value, Role)}
     mine = next((one for one in roles.values() if one.name.replace("_", "-") == name.replace("_", "-")), None)
@@ -86,6 +88,18 @@ def find(name: str, context: str | Path | None = None) -> Role:
         has = f"it has: {', '.join(roles)}" if roles else f"@role() before: def {name.replace('-', '_')}(on: Play) -> None"
         raise UsageError(f"{file} has no role {name}", has)
     return mine
+
+
+def of_plugins() -> dict[str, Role]:
+    """By name; they come after those of the project and of the user, before ours."""
+    found: dict[str, Role] = {}
+    for plugin, theirs in hooks.each("roles"):
+        for one in theirs:
+            if isinstance(one, Role):
+                found.setdefault(one.name.replace("_", "-"), one)
+            else:
+                hooks.blame(plugin, MngError(f"{one!r} is no role", "put @role() before the function"), "roles")
+    return found
 
 
 def handler(role: str, name: str) -> Role:
@@ -120,9 +134,13 @@ def files(folder: Path) -> list[tuple[str, Path]]:
     return [(name.replace("_", "-"), file) for name, file in named if not ours or name in TO_FIND]
 
 
+def ours(file: Path) -> bool:
+    return file.resolve().is_relative_to(OURS.resolve())
+
+
 def loaded(file: Path) -> ModuleType:
     """The module, once a process. What goes wrong in it is said with its line."""
-    if file.resolve().is_relative_to(OURS.resolve()):
+    if ours(file):
         return importlib.import_module(f"mng.roles.{file.stem}")
     name = f"mng_roles_of.{file}"
     if name in sys.modules:

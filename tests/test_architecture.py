@@ -21,8 +21,8 @@ FOLDERS = {
     "inventory": "mng.inventory",
 }  # where they lie: what they are imported as
 LAYERS = [  # a file imports from its own line and the lines above it
-    {"mng.errors", "mng.shell", "mng.names"},
-    {"mng.settings", "mng.output", "mng.log", "mng.rows", "mng.layout", "mng.records", "mng.plugins"},
+    {"mng.errors", "mng.shell", "mng.names", "mng.home"},
+    {"mng.settings", "mng.output", "mng.log", "mng.rows", "mng.layout", "mng.records", "mng.plugins", "mng.hooks"},
     {"mng.runner", "mng.ssh", "mng.host"},
     {"mng.inventory", "mng.sync"},
     {"mng.roles"},
@@ -31,7 +31,7 @@ LAYERS = [  # a file imports from its own line and the lines above it
     {"mng.commands"},
     {"mng.main", "tasks"},
 ]
-HEAVY = {"fabric", "paramiko", "docker", "modal", "rich", "sh", "cel", "tomlkit"}
+HEAVY = {"fabric", "paramiko", "docker", "modal", "rich", "sh", "cel", "tomlkit", "pluggy"}
 PROGRAMS = {"mng.agents.demo_program"}  # programs of their own, which mng starts and never imports
 EXITS = PROGRAMS | {"mng.main", "mng.cli.program", "mng.agents.background"}
 VAGUE = {"utils", "util", "common", "helpers", "helper", "manager", "misc"}
@@ -124,12 +124,15 @@ def imports_go_up_only(source: Source) -> list[str]:
         return []
     if mine is None:
         return [f"{source.module} is on no line of LAYERS"]
-    names = [name for node in ast.walk(source.tree) for name in imported(node)]
+    nodes = at_import(source.tree) if source.module == "mng.plugins" else ast.walk(source.tree)  # its types are of all layers
+    names = [name for node in nodes for name in imported(node)]
     down = [f"imports {name}" for name in names if (layer(name) or 0) > mine]
     return down + [f"imports {name}, which is relative" for name in names if name.startswith(".")]
 
 
 def heavy_packages_are_imported_late(source: Source) -> list[str]:
+    if source.module == "mng.plugins":  # itself imported only where a plugin is enabled
+        return []
     names = [name for node in at_import(source.tree) for name in imported(node)]
     return [f"imports {name} at the top" for name in names if name.split(".")[0] in HEAVY]
 

@@ -6,6 +6,7 @@ import os
 import time
 from dataclasses import dataclass
 
+from mng import hooks
 from mng.agents import tmux
 from mng.agents.row import AgentRow, row
 from mng.agents.state import look, status
@@ -99,6 +100,7 @@ class Agent:
             return
         if view.probe.problem:
             raise NotAvailable(f"{self.host.name}: {view.probe.problem}", "apt-get install tmux, or: brew install tmux")
+        hooks.before("start", agent=self)
         run, work = os.urandom(4).hex(), self.record.work.path
         self.host.runner.put({
             f"{self.folder}/run": File(self.script(run, resume=resume), 0o700),
@@ -114,6 +116,7 @@ class Agent:
             from mng.agents.limits import watch
 
             watch(self)
+        hooks.after("start", agent=self)
 
     def start_line(self, view: View) -> Cmd:
         folder, line = self.record.work.path, cmd("exec", "sh", f"{self.folder}/run")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from mng import output
+from mng import hooks, output
 from mng.agents import boot
 from mng.agents.agent import Agent
 from mng.agents.ending import remove, stop, uninterrupted
@@ -40,8 +40,13 @@ class Plan(NamedTuple):
 def build(plan: Plan, journals: Path) -> Agent:
     """The agent, its session running. On any failure nothing of it is left."""
     agent = Agent(plan.record, plan.host)
+    hooks.before("create", plan=plan)
     roles = [*agent.kind.roles(plan.record, plan.host), *plan.roles]
-    provision(plan.host, roles, bootstrap="yes" if plan.yes else "ask", earlier=False)
+    if roles:
+        hooks.before("provision", host=plan.host, roles=roles)
+    recap = provision(plan.host, roles, bootstrap="yes" if plan.yes else "ask", earlier=False)
+    if roles:
+        hooks.after("provision", host=plan.host, recap=recap)
     probe = free(agent)
     journal = Journal.begin(journals, "create", plan.record, plan.host.name)
     try:
@@ -52,6 +57,7 @@ def build(plan: Plan, journals: Path) -> Agent:
         raise
     journal.done()
     fault("create.done")
+    hooks.after("create", agent=agent)
     return agent
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from mng.agents import tmux
-from mng.agents.types import BUILT_IN, AgentType, View, launch_words
+from mng.agents.types import AgentType, View, launch_words, names
 from mng.host import Host
 from mng.records import AgentRecord
 from mng.settings import did_you_mean
@@ -31,7 +31,7 @@ class Generic(AgentType):
         from mng.roles.programs import program
 
         first = record.program[0] if record.program else first_word(record.command)
-        hint = did_you_mean(first, [name for name in BUILT_IN if name != self.name]) if record.program else ""
+        hint = did_you_mean(first, [name for name in names() if name != self.name]) if record.program else ""
         return [program(name=first, hint=hint)] if first else []
 
     def mark(self, view: View) -> Any:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
+from mng import hooks
 from mng.agents.types import Status, type_of
 from mng.host import Host, Probe
 from mng.inventory.inventory import Found
@@ -116,8 +118,16 @@ def row(record: AgentRecord, host: Host, status: Status, probe: Probe) -> AgentR
         activity_sources=record.activity_sources, start_on_boot=record.start_on_boot,
         state=status.state, state_reason=status.reason, state_detail=status.detail,
         state_since=moment(status.since), state_source=status.source,
-        labels=record.labels, plugin={record.kind: record.plugin} if record.plugin else {}, host=host_row(host),
+        labels=record.labels, plugin=plugin_fields(record, host, probe), host=host_row(host),
     )  # fmt: skip
+
+
+def plugin_fields(record: AgentRecord, host: Host, probe: Probe) -> dict[str, dict[str, Any]]:
+    """What its type keeps, and what plugins say of it: as JSON takes it, since they may say anything."""
+    found = {record.kind: dict(record.plugin)} if record.plugin else {}
+    for plugin, said in hooks.each("fields", record=record, host=host, probe=probe):
+        found[plugin] = found.get(plugin, {}) | json.loads(json.dumps(said, default=str, skipkeys=True))
+    return found
 
 
 def broken_row(found: Found) -> AgentRow:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from mng import output
+from mng import hooks, output
 from mng.agents import tmux
 from mng.agents.agent import Agent
 from mng.agents.letter import Letter, mailbox
@@ -36,6 +36,13 @@ def deliver(agent: Agent, text: str, *, key: str = "", timeout: float = 30.0, lo
     `locked`: this process holds the lock of the one sender already.
     """
     given, text = text, cleaned(agent, text)
+    hooks.before("message", agent=agent, text=text)
+    receipt = delivered(agent, given, text, key, timeout, locked)
+    hooks.after("message", agent=agent, text=text, receipt=receipt)
+    return receipt
+
+
+def delivered(agent: Agent, given: str, text: str, key: str, timeout: float, locked: bool) -> Receipt:
     if CONTROL.search(given.replace("\r", "\n")):
         output.note(f"{agent.name}: the message had control characters; they were left out")
     end = time.monotonic() + timeout

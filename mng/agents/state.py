@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mng import hooks
 from mng.agents.types import State, Status, View, type_of
 from mng.host import Host, Pane, Probe
 from mng.records import AgentRecord, Work
@@ -32,7 +33,14 @@ def status(view: View) -> Status:
         return CREATING if record.phase == "creating" and pane is None else ended(view)
     if started_pid(view) not in (0, pane.pid):
         return Status("REPLACED", f"window 0 runs {pane.command}", source="process")
-    return type_of(record).status(view)
+    kind = type_of(record)
+    try:
+        return kind.status(view)
+    except Exception as error:
+        if not kind.plugin:
+            raise
+        hooks.blame(kind.plugin, error, f"status of {record.name}")
+        return Status("UNKNOWN", f"plugin {kind.plugin}: {hooks.described(error)}", source="plugin")
 
 
 CREATING = Status("CREATING", source="record")

@@ -7,7 +7,8 @@ import shlex
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
-from mng.errors import UsageError
+from mng import hooks
+from mng.errors import MngError, UsageError
 from mng.host import Host, Pane, Probe
 from mng.records import AgentRecord
 from mng.settings import Settings, did_you_mean
@@ -63,6 +64,7 @@ class AgentType:
     """The base of all types, and what holds for any terminal program."""
 
     name: ClassVar[str] = ""
+    plugin: ClassVar[str] = ""  # the plugin that it comes from
     program: ClassVar[tuple[str, ...]] = ()  # the words that start it
     install: ClassVar[Cmd | None] = None
     headless: ClassVar[tuple[str, ...]] = ()  # words that let the program answer what it reads on stdin, and end
@@ -146,17 +148,37 @@ def launch_words(kind: AgentType, record: AgentRecord, *words: Any) -> Cmd:
 BUILT_IN = {"claude": "Claude", "codex": "Codex", "opencode": "Opencode", "generic": "Generic", "demo": "Demo"}
 
 
-def built_in(name: str) -> AgentType | None:
-    """The type of that name that ships with mng, imported only now."""
-    if name not in BUILT_IN:
-        return None
-    kind: AgentType = getattr(importlib.import_module(f"mng.agents.{name}"), BUILT_IN[name])()
-    return kind
+def names() -> list[str]:
+    """Of all types but those of the settings."""
+    return [*BUILT_IN, *of_plugins()]
+
+
+def of_plugins() -> dict[str, type[AgentType]]:
+    """The types that plugins bring; ours can't be replaced."""
+    found: dict[str, type[AgentType]] = {}
+    for plugin, theirs in hooks.each("agent_types"):
+        for name, kind in theirs.items():
+            if not (isinstance(kind, type) and issubclass(kind, AgentType)):
+                hooks.blame(plugin, MngError(f"{name} is no subclass of AgentType"), "agent_types")
+            elif name in BUILT_IN or name in found:
+                hooks.blame(plugin, MngError(f"there is a type {name} already"), "agent_types")
+            else:
+                kind.name, kind.plugin, found[name] = name, plugin, kind
+    return found
+
+
+def known(name: str) -> AgentType | None:
+    """The type of that name: ours, imported only now, or a plugin's."""
+    if name in BUILT_IN:
+        kind: AgentType = getattr(importlib.import_module(f"mng.agents.{name}"), BUILT_IN[name])()
+        return kind
+    theirs = of_plugins().get(name)
+    return theirs() if theirs else None
 
 
 def type_of(record: AgentRecord) -> AgentType:
     """The type of an existing agent; one that this mng does not know is read as `generic`."""
-    return built_in(record.kind) or built_in("generic") or AgentType()
+    return known(record.kind) or known("generic") or AgentType()
 
 
 @dataclass(frozen=True)
@@ -190,10 +212,10 @@ def choose(name: str, settings: Settings) -> Chosen:
         if not custom.parent_type or custom.parent_type == word:
             break
         word = custom.parent_type
-    if word in BUILT_IN:
-        return replace(chosen, kind=built_in(word) or AgentType())
+    if kind := known(word):
+        return replace(chosen, kind=kind)
     if word != name and not chosen.program:
         at = settings.where("agent_types", seen[-1], "parent_type")
         others = [one for one in settings.agent_types if one not in seen]
-        raise UsageError(f"{at}: no agent type {word!r}", did_you_mean(word, [*BUILT_IN, *others]))
-    return replace(chosen, kind=built_in("generic") or AgentType(), program=chosen.program or (word,))
+        raise UsageError(f"{at}: no agent type {word!r}", did_you_mean(word, [*names(), *others]))
+    return replace(chosen, kind=known("generic") or AgentType(), program=chosen.program or (word,))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, TypeVar
 
+from mng import hooks
 from mng.agents.agent import Agent
 from mng.agents.team import Team
 from mng.cli.targets import TargetOptions
@@ -96,14 +97,30 @@ def alone(row: R) -> Results[R]:
     return results
 
 
+def willing(operation: str, agents: Sequence[Agent]) -> tuple[list[Agent], list[Outcome]]:
+    """Those for which no plugin refuses, and what became of the others; of a single one the refusal is raised."""
+    fine, refused = [], []
+    for agent in agents:
+        try:
+            hooks.before(operation, agent=agent)
+            fine.append(agent)
+        except MngError as error:
+            if len(agents) == 1:
+                raise
+            refused.append(failed(agent.name, error, agent.host.name))
+    return fine, refused
+
+
 def side_by_side(work: Callable[[T], R], items: Sequence[T], at_once: int = AT_ONCE) -> list[R]:
     """What the work gives for each, in order; threads only where there are several."""
     if len(items) < 2 or at_once < 2:
         return [work(item) for item in items]
     from concurrent.futures import ThreadPoolExecutor
+    from contextvars import copy_context
 
+    contexts = [copy_context() for _ in items]
     with ThreadPoolExecutor(at_once) as pool:
-        return list(pool.map(work, items))
+        return list(pool.map(lambda context, item: context.run(work, item), contexts, items))
 
 
 def counted(rows: list[R]) -> Results[R]:

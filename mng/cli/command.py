@@ -10,7 +10,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import Task
 
-from mng import output, settings
+from mng import hooks, output, settings
 from mng.cli.contents import Contents
 from mng.cli.options import Option, Options
 from mng.errors import MngError, UsageError
@@ -24,32 +24,54 @@ class Command(Task[Any], Generic[R]):
     """A task `def body(c, o: Model) -> R`. A parser passes every field, a Python caller only some."""
 
     contents: Contents | None = None  # the table it was loaded from
+    plugin = ""  # the plugin that it comes from
 
     def __init__(
         self, body: Callable[..., R], shows: type | None = None, group: str = "", mends: bool = False, **kwargs: Any
     ) -> None:
-        annotation = list(body.__annotations__.values())[1]
+        annotation = body.__annotations__.get("".join(body.__code__.co_varnames[1:2]))
+        if annotation is None or body.__code__.co_argcount != 2:
+            raise TypeError(f"a command takes (c, o: its options model), not as {body.__name__} does")
         named = isinstance(annotation, str)
-        self.model: type[Options] = body.__globals__[annotation] if named else annotation
+        self.own_model: type[Options] = body.__globals__[annotation] if named else annotation
+        self._model: tuple[dict[str, str], type[Options]] = ({}, self.own_model)  # with those of which plugins
         self.shows, self.mends = shows, mends
         kwargs.setdefault("name", body.__name__.strip("_").replace("_", "-"))
         self.path: str = f"{group} {kwargs['name']}".strip()  # with its group: `snapshot create`
         super().__init__(body, positional=(), **kwargs)
+
+    @property
+    def model(self) -> type[Options]:
+        """With the options that plugins add."""
+        if not hooks.now.enabled:
+            return self.own_model
+        if self._model[0] is not hooks.now.enabled:
+            from mng.cli import plugged
+
+            self._model = hooks.now.enabled, plugged.extended(self.own_model, self.path)
+        return self._model[1]
 
     def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Any]:
         return [Option(name, info) for name, info in self.model.model_fields.items()]
 
     def __call__(self, c: Context, o: Options | None = None, /, **given: Any) -> R:
         """`create(c, CreateOptions(…))`, `create(c, name="x")`, or (every field given) from a command line."""
+        asked = given if o is None else {name: getattr(o, name) for name in o.model_fields_set}  # never what settings say
+        found = self.in_force(asked.get("context"))
+        hooks.use(found, asked.get("plugin") or (), asked.get("disable_plugin") or ())
         typed = o is None and given.keys() >= self.model.model_fields.keys()
         if o is None:
             o = self.model.given(given)
-        o = o.over(self.in_force(getattr(o, "context", None)), self.path)
+        o = o.over(found, self.path)
         return self.from_line(c, o) if typed else self.returned(c, o)
 
     def returned(self, c: Context, o: Options) -> R:
-        result: R = super().__call__(c, o)
-        return result
+        token = hooks.options.set(o)
+        try:
+            result: R = super().__call__(c, o)
+            return result
+        finally:
+            hooks.options.reset(token)
 
     def in_force(self, context: str | None) -> Settings:
         """The settings; what `mends` wrong ones goes on with none."""
@@ -70,7 +92,9 @@ class Command(Task[Any], Generic[R]):
         output.begin(o.shape, quiet=o.quiet, verbose=o.verbose, shows=self.shows)
         log = {key: getattr(o, key) for key in ("log_file", "log_commands", "log_command_output", "log_env_vars")}
         output.log_to(o.settings.user_dir, **log)
+        hooks.tell()
         began, code, wrong = time.monotonic(), 1, "failed"
+        failure: Exception | None = None
         try:
             result = self.returned(c, o)
             output.show(result)
@@ -79,15 +103,19 @@ class Command(Task[Any], Generic[R]):
             code, wrong = 130, "interrupted"
             raise Exit("mng: interrupted", code=130) from None
         except MngError as error:
-            code, wrong = error.code, error.what
+            code, wrong, failure = error.code, error.what, error
             raise
         except Exit as error:
             code, wrong = error.code, str(error.message or "")
             raise
         except Exception as error:
-            wrong = f"{type(error).__name__}: {error}"
+            wrong, failure = f"{type(error).__name__}: {error}", error
+            if plugin := hooks.culprit(error):
+                raise hooks.failed(plugin, error) from error
             raise
         finally:
+            if failure:
+                hooks.each("on_error", command=self.path, error=failure, o=o)
             output.log_end(self.path, o.argv(), code, time.monotonic() - began, wrong)
         if code:
             raise Exit(code=code)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mng.cli.contents import Contents
+from mng.home import names_plugins, user_dir
 
 if TYPE_CHECKING:
     from mng.cli.options import Option
@@ -30,7 +31,7 @@ def script(shell: str) -> str:
 
 def cache() -> Path:
     """In the user's folder, without asking the settings."""
-    return Path.home() / f".{os.environ.get('MNG_ROOT_NAME') or 'mng'}" / "cache" / "complete"
+    return user_dir() / "cache" / "complete"
 
 
 def refresh(contents: Contents, version: str, begin: bool = False) -> None:
@@ -45,6 +46,11 @@ def refresh(contents: Contents, version: str, begin: bool = False) -> None:
     except OSError:
         return
     new = cache().with_name(f"complete.{os.getpid()}")
+    if names_plugins():
+        from mng.cli import plugged
+
+        plugged.usual()
+        contents.plug()
     try:
         new.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         new.write_text("\n".join(lines(contents, version)) + "\n")
@@ -54,11 +60,12 @@ def refresh(contents: Contents, version: str, begin: bool = False) -> None:
 
 
 def stamp(contents: Contents, version: str) -> str:
-    """Changes with the version, and while mng itself is being worked on."""
+    """Changes with the version, the settings that name plugins, and while mng itself is being worked on."""
     from importlib import import_module
 
     folder = Path(import_module(contents.package).__file__ or "").parent
-    return f"{version} {max(file.stat().st_mtime_ns for file in folder.glob('*.py'))}"
+    plugins = user_dir().glob("profiles/*/settings.toml") if names_plugins() else ()
+    return f"{version} {max(file.stat().st_mtime_ns for file in (*folder.glob('*.py'), *plugins))}"
 
 
 def lines(contents: Contents, version: str) -> Iterator[str]:
@@ -91,9 +98,9 @@ def offered(option: Option) -> str:
     if option.place != "flag" and option.field == "file":
         return "screen transcript"
     if option.placeholder == "TYPE":
-        from mng.agents.types import BUILT_IN
+        from mng.agents.types import names
 
-        return " ".join((*BUILT_IN, "TYPE"))
+        return " ".join((*names(), "TYPE"))
     if option.field == "role":
         from mng.roles.finding import TO_FIND
 

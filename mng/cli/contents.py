@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -11,6 +12,9 @@ if TYPE_CHECKING:
 
     from mng.cli.command import Command
     from mng.settings import Settings
+
+
+PLUGINS = "From plugins"
 
 
 class Entry(NamedTuple):
@@ -25,8 +29,28 @@ class Contents:
     """`entries` by name; `later` are words kept free for commands that this version does not have."""
 
     def __init__(self, package: str, entries: Mapping[str, Entry], default: str, later: Iterable[str] = ()) -> None:
-        self.package, self.entries, self.default, self.later = package, entries, default, frozenset(later)
+        self.package, self.entries, self.default, self.later = package, dict(entries), default, frozenset(later)
         self.spellings = {tuple(spelling.split()): name for name, entry in entries.items() for spelling in (name, *entry.aliases)}
+        self.own = dict(self.spellings)
+        self.plugged: dict[str, Command[Any]] = {}
+        self.plugins: dict[str, str] = {}  # those that `plugged` is of
+
+    def plug(self) -> bool:
+        """Bring in the commands of the plugins that are enabled now; False if these are the same as the last time."""
+        hooks = sys.modules.get("mng.hooks")  # without it nobody has asked for plugins yet
+        if hooks is None or self.plugins is hooks.now.enabled or not (self.plugged or hooks.now.enabled):
+            return False
+        from mng.cli import plugged
+
+        self.plugins = hooks.now.enabled
+        self.entries = {name: entry for name, entry in self.entries.items() if name not in self.plugged}
+        self.spellings = dict(self.own)
+        self.plugged = plugged.commands({*map(" ".join, self.own), *self.later})
+        for name, command in self.plugged.items():
+            aliases = tuple(alias for alias in command.aliases if (alias,) not in self.spellings)
+            self.entries[name] = Entry((command.__doc__ or "").strip().partition("\n")[0], PLUGINS, aliases)
+            self.spellings |= {tuple(spelling.split()): name for spelling in (name, *aliases)}
+        return True
 
     def find(self, words: Sequence[str]) -> tuple[str, int]:
         """The command that the line begins with, and how many words name it; ("", 0) for none."""
@@ -36,16 +60,20 @@ class Contents:
                 return self.spellings[spelled], many
             if many == 1 and spelled and "." in spelled[0] and tuple(spelled[0].split(".")) in self.spellings:
                 return self.spellings[tuple(spelled[0].split("."))], 1
-        return "", 0
+        return self.find(words) if words and not words[0].startswith("-") and self.plug() else ("", 0)
 
     def below(self, word: str) -> list[str]:
         """The commands of the group that the word names."""
         return [name for name in self.entries if name.startswith(f"{word} ")]
 
+    def knows(self, name: str) -> bool:
+        """As a command, or as a group of them."""
+        return name in self.entries or bool(self.below(name))
+
     def check(self, settings: Settings) -> None:
         """UsageError for `[commands.X]` that nearly names a command; a warning for what a plugin may bring elsewhere."""
         for name in settings.commands:
-            if name in self.entries or name in self.later or name == "mng" or self.below(name):
+            if self.knows(name) or name in self.later or name == "mng" or (self.plug() and self.knows(name)):
                 continue
             from mng import output
             from mng.errors import UsageError
@@ -63,13 +91,16 @@ class Contents:
         from mng.cli.command import Command
 
         first, *rest = name.replace("-", "_").split()
-        module = import_module(f"{self.package}.{first}")
         last = (rest or [first])[-1].replace("_", "-")
-        command = next((v for v in vars(module).values() if isinstance(v, Command) and v.name == last), None)
+        command = self.plugged.get(name)
         if command is None:
-            raise ImportError(f"{module.__name__} has no command {last!r}")
+            module = import_module(f"{self.package}.{first}")
+            command = next((v for v in vars(module).values() if isinstance(v, Command) and v.name == last), None)
+            if command is None:
+                raise ImportError(f"{module.__name__} has no command {last!r}")
         command.path, command.contents = name, self
-        command.aliases = [alias for alias in self.entries[name].aliases if " " not in alias]
+        if name in self.own.values():
+            command.aliases = [alias for alias in self.entries[name].aliases if " " not in alias]
         command.is_default = name == self.default
         return command
 
@@ -80,11 +111,11 @@ class Contents:
         top = Collection()
         groups: dict[str, Collection] = {}
         for name in names or self.entries:
-            group = name.rpartition(" ")[0]
+            group, _, last = name.rpartition(" ")
             if group:
-                groups.setdefault(group, Collection(group)).add_task(self.load(name))
+                groups.setdefault(group, Collection(group)).add_task(self.load(name), last)
             else:
-                top.add_task(self.load(name))
+                top.add_task(self.load(name), last)
         for below in groups.values():
             top.add_collection(below)
         return top

@@ -35,8 +35,7 @@ def option(
     `maybe`: `--x` as well as `--x=VALUE`; `off`: another flag that turns it off; `secret`: in no log and no error;
     `empty`: may be given as "", which else is what an unset variable of a script comes to.
     """
-    names = [flag.lstrip("-") for flag in flags]
-    extra: dict[str, Any] = {"names": names, "place": place, "off": off}
+    extra: dict[str, Any] = {"names": [flag.lstrip("-") for flag in flags], "place": place, "off": off}
     extra |= {"count": count, "maybe": maybe, "secret": secret, "empty": empty}
     return Field(default, description=help, json_schema_extra=extra)
 
@@ -182,7 +181,7 @@ class Options(BaseModel):
                 if base is next(owner for owner in reversed(owners) if name in owner.model_fields):
                     title = (base.__doc__ or "Options").strip().splitlines()[0]
                     grouped.setdefault(title, []).append(Option(name, cls.model_fields[name]))
-        return grouped
+        return dict(sorted(grouped.items(), key=lambda group: group[0] == "Common"))  # last, also after those of plugins
 
     def argv(self) -> list[str]:
         """Words that would set the same options, values of secret ones masked: what the log keeps."""
@@ -224,11 +223,10 @@ class Option(Argument):
         self.secret: bool = extra.get("secret", False)
         self.empty: bool = extra.get("empty", False) or self.place == "rest"
         self.doc: str = info.description or ""
-        self.placeholder = next(
-            (str(m) for m in (*info.metadata, *kinds) if isinstance(m, Placeholder)), self.guess(field, kinds)
-        )
+        said = (str(note) for note in (*info.metadata, *kinds) if isinstance(note, Placeholder))
+        self.placeholder = next(said, self.guess(field, kinds))
         flag = flag_name(field)
-        many = any(get_origin(kind) in (list, dict) or kind in (list, dict) for kind in kinds)
+        many = any({kind, get_origin(kind)} & {list, dict} for kind in kinds)
         boolean = set(kinds) <= {bool} and bool(kinds)
         super().__init__(
             names=[flag, *extra.get("names", ())],
@@ -324,6 +322,8 @@ def by_field(model: type[Options], values: Mapping[str, Any], source: Callable[[
     """Values under the spellings that people use (`idle-timeout`, `in`, `type`) as values of fields."""
     fields = {}
     for field, info in model.model_fields.items():
+        if field in ("plugin", "disable_plugin"):
+            continue  # code runs for who types it, not for what a file says
         extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
         names = extra.get("names", [])
         for name in (field, flag_name(field), *(names if isinstance(names, list) else [])):
@@ -387,6 +387,8 @@ class CommonOptions(Options):
     jsonl: bool = option(False, help="one JSON object a line")
     quiet: bool = option(False, "-q", help="nothing but results and errors")
     verbose: int = option(0, "-v", count=True, help="say more; twice: the commands that run on hosts")
+    plugin: list[str] = option([], help="with this plugin, enabled or not")
+    disable_plugin: Annotated[list[str], Placeholder("PLUGIN")] = option([], help="without this plugin")
     log_file: str | None = option(None, help="write the log there")
     log_commands: bool = option(False, help="keep the commands that run on hosts in the log")
     log_command_output: bool = option(False, help="and what they print")

@@ -15,10 +15,11 @@ from invoke.parser.argument import Argument
 from invoke.parser.context import ParserContext
 from invoke.program import Program
 
-from mng import output
+from mng import hooks, output
 from mng.cli import complete, project
 from mng.cli.contents import Contents
 from mng.errors import MngError, UsageError
+from mng.home import names_plugins
 from mng.shell import here, is_text
 
 
@@ -38,6 +39,7 @@ class Mng(Program):
         try:
             self.normalize_argv(argv)
             refuse_bytes(self.argv)
+            hooks.hold()
             if self.parse(self.argv[1:]):
                 self.execute()
         except UnexpectedExit as error:  # of a command in the project's own tasks
@@ -55,6 +57,7 @@ class Mng(Program):
         except Exception:
             output.crash()
             code = 1
+        hooks.tell()
         complete.refresh(self.contents, self.version)
         if exit:
             sys.exit(code)
@@ -69,6 +72,10 @@ class Mng(Program):
             self.create_config()
         except OSError as error:  # Invoke's own files
             raise MngError(f"cannot read {error.filename}: {error.strerror}") from None
+        if names_plugins() or any(word.startswith("--plugin") for word in words):
+            from mng.cli import plugged
+
+            plugged.use(words)
         words = self.with_command(words)
         if words[0] in ("-h", "--help", "--version"):
             (self.print_version if words[0] == "--version" else self.print_help)()
@@ -160,9 +167,9 @@ class Mng(Program):
             raise UsageError(f"which {word} command?", "there are: " + ", ".join(below))
         if word in self.contents.later:
             raise UsageError(f"{word}: not in this version of mng", create)
-        from mng.agents.types import BUILT_IN
+        from mng.agents.types import names
 
-        if words[1:2] and words[1] in BUILT_IN:
+        if words[1:2] and words[1] in names():
             return  # NAME TYPE
         if close := mistyped(word, [" ".join(spelling) for spelling in self.contents.spellings] + theirs):
             raise UsageError(f"no command {word!r}", f"did you mean {close[0]}? ({create})")
@@ -170,6 +177,7 @@ class Mng(Program):
     def print_help(self) -> None:
         from mng.cli import help
 
+        self.contents.plug()
         output.document(*help.top(self.contents, project.tasks(here())))
 
     def print_task_help(self, name: str) -> None:

@@ -42,7 +42,7 @@ class SettingsFile:
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(f"{self.path}: cannot be read: {error}") from None
 
-    def change(self, edit: Callable[[str], str], contents: Contents, dry_run: bool = False, key: str = "") -> None:
+    def change(self, edit: Callable[[str], str], contents: Contents | None, dry_run: bool = False, key: str = "") -> None:
         """New text for the old; UsageError, and the file as it was, if settings that were right would be wrong."""
         if dry_run:
             self.checked(self.text(), edit(self.text()), contents, key)
@@ -59,7 +59,7 @@ class SettingsFile:
             self.checked(old, new, contents, key)
             LocalRunner().put({str(file): File(new.encode(), mode)})
 
-    def checked(self, old: str, new: str, contents: Contents, key: str) -> None:
+    def checked(self, old: str, new: str, contents: Contents | None, key: str) -> None:
         settings.parsed(self.path, new)
         if not (wrong := self.wrong(new, contents)):
             return
@@ -67,10 +67,12 @@ class SettingsFile:
             raise wrong
         output.warn(f"still wrong: {wrong.what}")
 
-    def wrong(self, text: str, contents: Contents) -> UsageError | None:
-        """What is wrong with all settings together, with this text in the file."""
+    def wrong(self, text: str, contents: Contents | None) -> UsageError | None:
+        """What is wrong with all settings together, with this text in the file; without `contents` none is asked."""
         try:
-            verify(self.together(text), contents)
+            together = self.together(text)
+            if contents:
+                verify(together, contents)
         except UsageError as error:
             return error
         return None

@@ -11,6 +11,7 @@ from mng.cli.contents import Contents, Entry
 
 if TYPE_CHECKING:  # what __getattr__ gives; a line for each command, and each group
     from mng.commands import config as config
+    from mng.commands import plugin as plugin
     from mng.commands.ask import ask as ask
     from mng.commands.cleanup import cleanup as cleanup
     from mng.commands.clone import clone as clone
@@ -37,7 +38,7 @@ MAINTENANCE = "For maintenance"
 OURSELVES = "For managing mng itself"
 
 LATER = """bootstrap capture diff fan-out label merge migrate observe open
-pair plug plugin pull push schedule snap snapshot transcript wait"""
+pair pull push schedule snap snapshot transcript wait"""
 
 contents = Contents(
     "mng.commands",
@@ -65,6 +66,11 @@ contents = Contents(
         "config unset": Entry("Take a value or a table out of a settings file", OURSELVES, ("cfg unset",)),
         "config edit": Entry("Open a settings file in $EDITOR", OURSELVES, ("cfg edit",)),
         "config path": Entry("Show which settings files there may be", OURSELVES, ("cfg path",)),
+        "plugin list": Entry("List plugins", OURSELVES, ("plugin", "plug", "plug list")),
+        "plugin add": Entry("Install a plugin and enable it", OURSELVES, ("plug add",)),
+        "plugin remove": Entry("Uninstall a plugin and forget its settings", OURSELVES, ("plug remove",)),
+        "plugin enable": Entry("Enable a plugin that is installed", OURSELVES, ("plug enable",)),
+        "plugin disable": Entry("Disable a plugin, which stays installed", OURSELVES, ("plug disable",)),
     },
     default="create",
     later=LATER.split(),

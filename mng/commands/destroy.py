@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from invoke.context import Context
 
-from mng import output
+from mng import hooks, output
 from mng.agents.agent import Agent
 from mng.agents.creation import finish
 from mng.agents.ending import GRACE, Removed, forget_folder, remove, stop
 from mng.agents.journal import Journal
 from mng.agents.team import Team
-from mng.cli.chosen import Outcome, chosen, failed, side_by_side
+from mng.cli.chosen import Outcome, chosen, failed, side_by_side, willing
 from mng.cli.command import command
 from mng.cli.options import CommonOptions, Duration, Options, option
 from mng.cli.targets import TargetOptions
@@ -70,7 +70,9 @@ def destroyed(host: Host, agents: list[Agent], o: Destroy) -> list[Outcome]:
     """All stopped in one trip, then each removed; what one can't lose does not keep the others."""
     if o.dry_run:
         return [Outcome(name=agent.name, host=host.name, result="would be destroyed", detail=kept(agent)) for agent in agents]
-    stop(host, agents, o.graceful_timeout)
+    fine, refused = willing("destroy", agents)
+    if fine:
+        stop(host, fine, o.graceful_timeout)
 
     def one(agent: Agent) -> Outcome:
         if not agent.record.id:
@@ -85,9 +87,10 @@ def destroyed(host: Host, agents: list[Agent], o: Destroy) -> list[Outcome]:
             if len(agents) == 1:
                 raise
             return failed(agent.name, error, host.name)
+        hooks.after("destroy", agent=agent, removed=done)
         return Outcome(name=agent.name, host=host.name, result="destroyed", detail=told(done))
 
-    return side_by_side(one, agents, at_once=4)
+    return [*refused, *side_by_side(one, fine, at_once=4)]
 
 
 def told(done: Removed) -> str:

@@ -13,7 +13,7 @@ from typing import ClassVar, Literal
 from invoke.context import Context
 
 from mng import settings
-from mng.agents.types import BUILT_IN, AgentType, built_in, choose
+from mng.agents.types import AgentType, choose, known, names
 from mng.cli.command import command
 from mng.cli.options import CommonOptions, Duration, option
 from mng.cli.settings_file import SettingsFile
@@ -68,7 +68,7 @@ def doctor(c: Context, o: Doctor) -> Results[Finding]:
     inventory = Inventory(o.settings)
     host, usual = inventory.local.host, usual_type(o)
     work: dict[str, Callable[[], Sequence[Check]]] = {name: partial(tool, host, name, o.timeout) for name in TOOLS}
-    work |= {name: partial(agent, host, name, o.timeout, name in usual) for name in dict.fromkeys((*BUILT_IN, *usual))}
+    work |= {name: partial(agent, host, name, o.timeout, name in usual) for name in dict.fromkeys((*names(), *usual))}
     work |= {f"provider {provider.name}": provider.checks for provider in inventory.providers}
     python = ".".join(map(str, sys.version_info[:3]))
     checks = [Check("python", "ok", f"{python} ({sys.executable})"), *configured(o), *by_deadline(work, o.timeout)]
@@ -137,9 +137,9 @@ def usual_type(o: Doctor) -> tuple[str, ...]:
 
 def agent(host: Host, name: str, timeout: float, needed: bool) -> list[Check]:
     """Its program and whether it has an account; of programs that we know nothing of, only whether they are there."""
-    kind = built_in(name) or AgentType()
+    kind = known(name) or AgentType()
     program = kind.program[0] if kind.program else name
-    if kind.name in ("generic", "demo"):
+    if kind.name in ("generic", "demo") or (kind.plugin and not kind.program):
         return []
     if not kind.name:
         there = host.runner.run(cmd("command", "-v", program), check=False).code == 0

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal, NamedTuple
 
 from invoke.context import Context
 
-from mng import output
+from mng import hooks, output
 from mng.agents.agent import Agent
 from mng.agents.ending import stop
 from mng.agents.team import Team
@@ -155,10 +155,14 @@ def roles_for(agents: Sequence[Agent], values: dict[str, str], given: Steps) -> 
 
 def done(place: Place, o: Provision) -> Recap:
     """The roles done to one host, its agents restarted."""
+    if not o.check:
+        hooks.before("provision", host=place.host, roles=place.roles)
     recap = roles.provision(
         place.host, place.roles, check=o.check, diff=o.diff, bootstrap=o.bootstrap or ("yes" if o.yes else "ask"),
         tags=tags(o.tags), skip_tags=tags(o.skip_tags), failing=False, told=tell if o.shape == "human" else lambda change: None,
     )  # fmt: skip
+    if not o.check:
+        hooks.after("provision", host=place.host, recap=recap)
     wanted = recap.count("changed") > 0 if o.restart is None else o.restart
     if not wanted or recap.error or not place.agents:
         return recap
@@ -166,7 +170,11 @@ def done(place: Place, o: Provision) -> Recap:
     running = [agent for agent in place.agents if agent.status(probe).state in ("RUNNING", "WAITING")]
     try:
         if not o.check:
+            for agent in running:
+                hooks.before("stop", agent=agent)
             stop(place.host, running) if running else None
+            for agent in running:
+                hooks.after("stop", agent=agent)
             for agent in running:
                 output.progress(f"restarting {agent.name}")
                 agent.start(resume=True)

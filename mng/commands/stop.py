@@ -6,12 +6,13 @@ import math
 
 from invoke.context import Context
 
+from mng import hooks
 from mng.agents.agent import Agent
 from mng.agents.ending import GRACE
 from mng.agents.ending import stop as stop_agents
 from mng.agents.limits import remaining
 from mng.agents.team import Team
-from mng.cli.chosen import Outcome, chosen
+from mng.cli.chosen import Outcome, chosen, willing
 from mng.cli.command import command
 from mng.cli.options import CommonOptions, Duration, Options, option
 from mng.cli.targets import TargetOptions
@@ -47,14 +48,17 @@ def stop(c: Context, o: Stop) -> Results[Outcome]:
     def work(host: Host, mine: list[Agent]) -> list[Outcome]:
         busy = {agent.name: why for agent in mine if (why := not_idle(agent))} if o.idle else {}
         idle = [agent for agent in mine if agent.name not in busy]
+        idle, refused = (idle, []) if o.dry_run else willing("stop", idle)
         ran = stop_agents(host, idle, grace) if idle and not o.dry_run else []
+        for agent in idle if not o.dry_run else []:
+            hooks.after("stop", agent=agent)
 
         def told(agent: Agent) -> Outcome:
             result = "would stop" if o.dry_run else "stopped" if agent.name in ran else "was stopped already"
             why = busy.get(agent.name, "")
             return Outcome(name=agent.name, host=host.name, result="not idle" if why else result, detail=why)
 
-        return [told(agent) for agent in mine]
+        return [*refused, *(told(agent) for agent in mine if agent.name not in [one.name for one in refused])]
 
     return agents.by_host(work)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mng import output
+from mng import hooks, output
 
 
 @pytest.fixture(autouse=True)
@@ -18,4 +18,5 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.chdir(folder / "work")
     monkeypatch.setattr(output, "now", output.Now())
+    monkeypatch.setattr(hooks, "now", hooks.Now())
     return folder
