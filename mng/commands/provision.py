@@ -44,7 +44,7 @@ class PlayOptions(Options):
     bootstrap: Literal["yes", "warn", "no"] | None = option(
         None, help="install programs that are missing: yes, yes but say so, or fail (default: ask on a terminal, else fail)"
     )
-    destroy_on_fail: bool = option(False, help="destroy a host on which it fails (this machine can't be)")
+    destroy_on_fail: bool = option(False, help="destroy a host on which it fails (this machine and hosts over SSH can't be)")
     forks: int = option(20, help="hosts at once")
 
 
@@ -90,7 +90,7 @@ def provision(c: Context, o: Provision) -> Results[Task]:
     Of an agent: what its type needs, --env and the like, then a restart if anything changed. A second run changes nothing.
     """
     if o.destroy_on_fail:
-        raise NotAvailable("--destroy-on-fail: there is no host here but this machine, which can't be destroyed")
+        raise NotAvailable("--destroy-on-fail: this machine and hosts over SSH can't be destroyed")
     places, rows = places_of(o)
     warn_of_tags(places, [*tags(o.tags), *tags(o.skip_tags)])
     if o.list_tasks:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.bed.sshd import Sshd
 from tests.bed.world import Ran, World
 
 pytestmark = pytest.mark.live
@@ -138,7 +139,7 @@ def test_killed_at_any_moment_the_next_run_makes_all_right(project: World) -> No
         (["--host", "local", "--env", "A=1"], 2, "are an agent's"),
         (["--host", "local", "--role", "web", "--restart"], 2, "--restart is for agents"),
         (["x", "--env", "A B=1"], 2, "'A B' can't be the name"),
-        (["--host", "local", "--role", ""], 2, "no role ''"),
+        (["--host", "local", "--role", ""], 2, "--role is empty"),
         (["--host", "local", "--role", "astray"], 2, "no role 'nowhere'"),
         (["--host", "local", "--role", "web:=1"], 2, "role web: '=1' is not KEY=VALUE"),
         (["--host", "local", "--role", "../roles/web"], 2, "no role '../roles/web'"),
@@ -322,3 +323,20 @@ def test_claude_code_goes_on_with_its_conversation_and_a_new_environment(world: 
     assert transcript.index("ECHO: hello") < transcript.index("ECHO: again")
     again = world.mng("provision", "x", "--env", "COLOUR=teal", "--json")
     assert {row["status"] for row in again.json} == {"ok"}
+
+
+def test_over_ssh(project: World) -> None:
+    """Check, do, and then nothing is left to do, which costs three sessions at most."""
+    bed = Sshd(project)
+    try:
+        box = bed.start("box")
+        words = ["--host", "box", "--role", "web:port=7", "--json"]
+        predicted = provision(project, *words, "--check", host=False)
+        assert rows(provision(project, *words, host=False)) == rows(predicted)
+        assert (box.home / "www/conf").read_text() == "listen 7\n" and (box.home / "reloaded").exists()
+        before = box.count("Starting session: command")
+        again = provision(project, *words, host=False)
+        assert {status for _, status in rows(again)} == {"ok"} and again.json[0]["host"] == "box"
+        assert 0 < box.count("Starting session: command") - before <= 3
+    finally:
+        bed.end()
