@@ -12,6 +12,9 @@ class MngError(Exit):
         self.what, self.hint = what, hint
         super().__init__(f"mng: {what}" + (f"\n     {hint}" if hint else ""), self.exit_code)
 
+    def __str__(self) -> str:
+        return f"{self.what}; {self.hint}" if self.hint else self.what
+
 
 class UsageError(MngError):
     """The command line or a setting makes no sense."""

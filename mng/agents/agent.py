@@ -16,7 +16,6 @@ from mng.host import Host, Probe
 from mng.records import AgentRecord
 from mng.runner import File
 from mng.shell import Cmd, cmd, joined
-from mng.sync.diff import diff
 
 MISSING = 94  # exit code of our own for a work dir that is not there
 
@@ -163,6 +162,8 @@ class Agent:
 
     def diff(self) -> str:
         """What it has done so far, as a patch: commits, changes and new files."""
+        from mng.sync.diff import diff
+
         return diff(self.host.runner, self.record.work)
 
     def last_words(self, view: View) -> str:

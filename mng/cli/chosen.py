@@ -37,8 +37,7 @@ class Outcome(Row):
 
 
 def failed(name: str, error: MngError, host: str = "") -> Outcome:
-    detail = f"{error.what}; {error.hint}" if error.hint else error.what
-    return Outcome(name=name, host=host, result="failed", detail=detail, exit_code=error.exit_code)
+    return Outcome(name=name, host=host, result="failed", detail=str(error), exit_code=error.exit_code)
 
 
 @dataclass
