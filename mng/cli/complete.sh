@@ -7,35 +7,55 @@ fi
 
 # Each adds to $offer. All of them use the variables of _mng_complete.
 _mng_agents() {
-    local path
-    for path in "${MNG_HOST_DIR:-$home}"/names/*; do
+    local path place="${MNG_HOST_DIR:-}"
+    [ -n "$place" ] || { place="$home"; _mng_settings _mng_host_dir; }
+    for path in "$place"/names/*; do
         if [ -L "$path" ]; then offer="$offer ${path##*/}"; fi
     done
 }
 
-_mng_tables() { # the NAMEs of [$1.NAME] in the user's settings and the nearest project's
-    local dir="$PWD" profile="${MNG_PROFILE:-}" name line
+_mng_settings() { # "$@" FILE for the user's settings and the nearest project's, the weakest first
+    local dir="$PWD" profile="${MNG_PROFILE:-}"
     [ -n "$profile" ] || { [ -r "$home/profile" ] && read -r profile <"$home/profile"; }
-    set -- "$1" "$home/profiles/${profile:-default}/settings.toml"
+    [ ! -r "$home/profiles/${profile:-default}/settings.toml" ] || "$@" "$home/profiles/${profile:-default}/settings.toml"
     while [ -n "$dir" ] && [ "$dir" != "$HOME" ]; do
         if [ -r "$dir/$root/settings.toml" ] || [ -r "$dir/$root/settings.local.toml" ]; then
-            set -- "$@" "$dir/$root/settings.toml" "$dir/$root/settings.local.toml"
+            [ ! -r "$dir/$root/settings.toml" ] || "$@" "$dir/$root/settings.toml"
+            [ ! -r "$dir/$root/settings.local.toml" ] || "$@" "$dir/$root/settings.local.toml"
             break
         fi
         dir="${dir%/*}"
     done
-    local table="$1"
-    shift
-    for name in "$@"; do
-        [ -r "$name" ] || continue
-        while IFS= read -r line || [ -n "$line" ]; do
-            case "$line" in "[$table."*"]"*)
-                line="${line#*.}"
-                line="${line%%[].]*}"
-                offer="$offer ${line//[\"\']/}" ;;
-            esac
-        done <"$name"
-    done
+}
+
+_mng_host_dir() { # what the file says before its first table
+    local line
+    while IFS= read -r line || [ -n "$line" ]; do
+        case "$line" in
+            "["*) break ;;
+            host_dir*=*)
+                line="${line#*=}"
+                line="${line#"${line%%[\"\']*}"}"
+                line="${line#[\"\']}"
+                place="${line%%[\"\']*}"
+                case "$place" in "~" | "~/"*) place="$HOME${place#?}" ;; esac ;;
+        esac
+    done <"$1"
+}
+
+_mng_tables() { # the NAMEs of [$1.NAME]
+    _mng_settings _mng_table_names "$1"
+}
+
+_mng_table_names() {
+    local line
+    while IFS= read -r line || [ -n "$line" ]; do
+        case "$line" in "[$1."*"]"*)
+            line="${line#*.}"
+            line="${line%%[].]*}"
+            offer="$offer ${line//[\"\']/}" ;;
+        esac
+    done <"$2"
 }
 
 _mng_roles() { # of mng itself they are in the cache

@@ -13,7 +13,7 @@ function __mng_lines --argument-names pattern # what the pattern finds in the li
     end
 end
 
-function __mng_tables --argument-names table root # the NAMEs of [table.NAME] in the user's settings and the project's
+function __mng_settings --argument-names root # the user's settings and the project's, the weakest first
     set -l profile default
     test -r $HOME/$root/profile; and read profile <$HOME/$root/profile
     set -q MNG_PROFILE; and set profile $MNG_PROFILE
@@ -25,7 +25,21 @@ function __mng_tables --argument-names table root # the NAMEs of [table.NAME] in
             break
         end
     end
-    __mng_lines "^\[$table\.[\"']?([^].\"']+)" $files
+    string join \n -- $files
+end
+
+function __mng_host_dir --argument-names root # what they say before their first table
+    for file in (__mng_settings $root)
+        test -r $file; or continue
+        while read -l line
+            string match -q '[*' -- $line; and break
+            string match -rg '^host_dir\s*=\s*["\']([^"\']*)' -- $line
+        end <$file
+    end
+end
+
+function __mng_tables --argument-names table root # the NAMEs of [table.NAME] in the settings
+    __mng_lines "^\[$table\.[\"']?([^].\"']+)" (__mng_settings $root)
 end
 
 function __mng_roles --argument-names root
@@ -62,6 +76,8 @@ function __mng_complete
     set -l root .mng
     set -q MNG_ROOT_NAME; and set root .$MNG_ROOT_NAME
     set -l names $HOME/$root/names
+    set -l told (__mng_host_dir $root)
+    test -n "$told[-1]"; and set names (string replace -r '^~' $HOME -- $told[-1])/names
     set -q MNG_HOST_DIR; and set names $MNG_HOST_DIR/names
     test -r $HOME/$root/cache/complete; or return
     set -l typed (commandline -opc)[2..]

@@ -9,6 +9,7 @@ from invoke.parser.context import ParserContext
 from mng.cli.options import Option
 from mng.errors import UsageError
 from mng.settings import did_you_mean
+from mng.shell import cmd
 
 
 def parse(name: str, options: Sequence[Option], words: Sequence[str]) -> ParserContext | None:
@@ -26,6 +27,11 @@ class Line:
         self.words = [option for option in options if option.place in ("word", "words")]
         self.rest = next((option for option in options if option.place == "rest"), None)
 
+    @property
+    def takes_line(self) -> bool:
+        """Whether a shell line comes last, after any number of words: `exec AGENTS... COMMAND`."""
+        return [option.place for option in self.words] == ["words", "word"] and self.words[-1].required
+
     def read(self, words: list[str]) -> bool:
         """Take every word; False at `--help`."""
         free: list[str] = []
@@ -34,6 +40,8 @@ class Line:
             if word == "--":
                 if self.rest:
                     self.rest.value = words
+                elif len(words) > 1 and self.takes_line:
+                    free.append(cmd(words).line)
                 else:
                     free += words  # only the end of the options
                 break

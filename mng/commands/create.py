@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, ClassVar
@@ -66,7 +67,9 @@ class HostOptions(Options):
     host_name: str | None = option(None, help="name of a new host")
     tag: Pairs = option({}, help="KEY=VALUE on a new host")
     build_arg: list[str] = option([], "-b", "--build", help="handed to the provider when it builds")
+    build_args: Annotated[str, Placeholder("WORDS")] | None = option(None, help="several of them in one word")
     start_arg: list[str] = option([], "-s", "--start", help="handed to the provider when it starts")
+    start_args: Annotated[str, Placeholder("WORDS")] | None = option(None, help="several of them in one word")
     snapshot: str | None = option(None, help="make the new host from this snapshot")
 
 
@@ -255,9 +258,18 @@ def host_for(o: CreateOptions, inventory: Inventory) -> Host:
         host = inventory.host(o.host)
         inventory.remember(host)
         return host
-    spec = HostSpec(o.host_name or "", dict(o.tag), tuple(o.build_arg), tuple(o.start_arg), o.snapshot or "")
+    spec = HostSpec(
+        o.host_name or "", dict(o.tag), split(o.build_arg, o.build_args), split(o.start_arg, o.start_args), o.snapshot or ""
+    )
     provider = inventory.provider(o.in_ or "local")
     return provider.create(spec)
+
+
+def split(words: list[str], line: str | None) -> tuple[str, ...]:
+    try:
+        return (*words, *shlex.split(line or ""))
+    except ValueError as error:
+        raise UsageError(f"{line}: {str(error).lower()}") from None
 
 
 def source_folder(o: CreateOptions, inventory: Inventory, host: Host) -> str:

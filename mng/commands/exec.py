@@ -19,7 +19,13 @@ from mng.errors import CommandFailed, NotFound
 from mng.inventory.inventory import Inventory
 from mng.rows import Results, Row
 from mng.runner import Done
-from mng.shell import Cmd, raw
+from mng.shell import Cmd, cmd, raw
+
+AS_USER = raw(
+    'id -u "$0" >/dev/null || exit; '
+    'if [ "$(id -u)" = 0 ] && command -v runuser >/dev/null; then exec runuser -u "$0" -- sh -c "$1"; fi; '
+    'exec sudo -n -E -u "$0" -- sh -c "$1"'
+)
 
 
 class ExecOptions(Options):
@@ -29,6 +35,7 @@ class ExecOptions(Options):
     cwd: str | None = option(None, help="folder to run in, from the agent's work dir (default: that itself)")
     timeout: Duration | None = option(None, help="end it, with all that it started, after this long")
     start: bool = option(False, help="start the agent first if it is stopped")
+    user: str | None = option(None, help="run it as this user of the host (by sudo, where mng is not root)")
     dry_run: bool = option(False, help="say where it would run, run nothing")
 
 
@@ -68,6 +75,7 @@ def exec_(c: Context, o: Exec) -> Results[Ran | Outcome]:
     """Run a shell command where agents work
 
     In the agent's work dir, with its environment. Of a single agent, stdin, output and exit code are the command's own.
+    Several words after -- are the command, each passed on as it is: mng exec web -- git log --oneline
     """
     agents = chosen(Team.of(Inventory(o.settings), o.hosts, o.words).with_hand_made(), o)
     if o.dry_run:
@@ -105,5 +113,8 @@ def ran(agent: Agent, o: Exec, alone: bool) -> Ran:
 
 
 def line(agent: Agent, o: Exec, folder: str) -> Cmd:
-    whole = where(folder).then(agent.within(raw(o.command)).within(folder))
+    asked = raw(o.command)
+    if o.user:
+        asked = cmd("sh", "-c", AS_USER, o.user, asked)
+    whole = where(folder).then(agent.within(asked).within(folder))
     return Cmd(whole.env(**agent.env()).line, o.command)

@@ -1,6 +1,7 @@
 """The other commands, as people use them."""
 
 import json
+import os
 import re
 import signal
 import time
@@ -211,6 +212,11 @@ def test_exec_is_the_command_itself(world: World) -> None:
         "agent": "a", "stdout": "out\n", "success": False, "exit_code": 3,
     }  # fmt: skip
     assert world.mng("exec", "a", "--", "echo --help").out == "--help\n"
+    assert world.mng("exec", "a", "--", "printf", "%s|", "--help", "x  y", "$HOME", "").out == "--help|x  y|$HOME||"
+    assert world.mng("exec", "a", "--user", "nobody-here", "true", check=False).code == 1
+    if os.getuid() == 0:
+        world.root.chmod(0o755)
+        assert world.mng("exec", "a", "--cwd", "/", "--user", "nobody", "id -un; echo $MNG_AGENT_NAME").out == "nobody\na\n"
     assert world.mng("exec", "a", check=False).code in (2, 3)
     assert world.mng("exec", "a", "touch made", "--dry-run").out == ""
     assert not (Path(world.record("a")["work"]["path"]) / "made").exists()

@@ -119,6 +119,25 @@ def test_bash_splits_at_the_equals_sign(cached: Path) -> None:
     assert sorted(bash(["create", "--in", "="]).split()) == ["docker", "local", "modal"]
 
 
+SAID = ['host_dir = "~/elsewhere"', "host_dir='~/elsewhere' # mine", 'prefix = "x"\nhost_dir   =   "HOME/elsewhere"\n[commands]']
+
+
+@pytest.mark.parametrize("said", SAID)
+@pytest.mark.parametrize(
+    "file", [".mng/profiles/default/settings.toml", "work/.mng/settings.toml", "work/.mng/settings.local.toml"]
+)
+def test_the_folder_of_the_settings(cached: Path, home: Path, said: str, file: str) -> None:
+    (home / "elsewhere" / "names").mkdir(parents=True)
+    (home / "elsewhere" / "names" / "apart").symlink_to("x")
+    (home / file).parent.mkdir(parents=True, exist_ok=True)
+    (home / file).write_text(said.replace("HOME", str(home)) + "\n[other]\nhost_dir = '/nowhere'\n")
+    assert bash(["destroy", "a"]) == "apart\n"
+    if shutil.which("fish"):
+        script = f"{complete.script('fish')}\ncomplete -C 'mng destroy a'"
+        done = subprocess.run(["fish", "--no-config", "-c", script], capture_output=True, text=True, check=True, timeout=60)
+        assert [line.partition("\t")[0] for line in done.stdout.splitlines()] == ["apart"]
+
+
 def test_other_roots_and_no_cache(cached: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (home / "elsewhere" / "names").mkdir(parents=True)
     (home / "elsewhere" / "names" / "apart").symlink_to("x")

@@ -55,6 +55,8 @@ LINES: list[tuple[str, str, dict[str, Any]]] = [
     ("exec --agent a uptime", "exec", {"agents": ["a"], "command": "uptime"}),
     ("exec uptime", "exec", {"command": "uptime"}),
     ("exec a -- 'ls -l'", "exec", {"agents": ["a"], "command": "ls -l"}),
+    ("exec a b -- ls -l 'x y'", "exec", {"agents": ["a", "b"], "command": "ls -l 'x y'"}),
+    ("exec --all -- git log -q", "exec", {"all_": True, "command": "git log -q"}),
     ("snapshot create w", "snapshot create", {"agent": "w"}),
     ("snapshot w", "snapshot create", {"agent": "w"}),
     ("snap w", "snapshot create", {"agent": "w"}),
