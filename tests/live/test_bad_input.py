@@ -2,6 +2,7 @@
 
 import os
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,7 @@ LINES: list[tuple[str, int, str, str]] = [  # what is typed, the exit code, of i
     ("destroy", 2, "which agents?", "name them, or give --all"),
     ("logs a b c", 2, "logs takes no argument 'c'", ""),
     ("create x --label y", 2, "--label: 'y' is not KEY=VALUE", ""),
-    ('create x demo --build-args "it\\'s"', 2, "no closing quotation", ""),
+    ("create x demo --build-args \"it's\"", 2, "no closing quotation", ""),
     ("create x demo --build-args 'a b'", 2, "--build a has no meaning", "--in PROVIDER"),
     ("create x demo --start-args '-x y'", 2, "--start-arg -x has no meaning", "--in PROVIDER"),
     ("create x --env hush", 2, "--env: the value is not KEY=VALUE", ""),
@@ -101,7 +102,7 @@ LINES: list[tuple[str, int, str, str]] = [  # what is typed, the exit code, of i
 
 
 @pytest.fixture(scope="module")
-def ground() -> "object":
+def ground() -> Iterator[World]:
     """One world for all lines, since none of them may change it."""
     from tests.bed.need import need
 
