@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from mng import output
+from mng.roles import ops
 from mng.roles.role import Play, role
+from mng.sync import git
+from mng.sync.saved import Kept
 from mng.sync.source import Placement, place
 
 
@@ -17,3 +20,18 @@ def workdir(on: Play, placement: Placement) -> None:
             output.note(note)
 
     on.op(f"{work.kind} {work.path}", work.kind == "in-place", make)
+
+
+@role()
+def saved(on: Play, work: str, was: str, repo: str, refs: tuple[Kept, ...], files: dict[str, bytes]) -> None:
+    """The work dir, which was at `was`, as it was saved: files, index and inner repositories; and files of the agent's state."""
+    for number, kept in enumerate(refs):
+        path = work + kept.path.removeprefix(was)
+
+        def bring(kept: Kept = kept, path: str = path, inner: str = "1" * (number > 0)) -> None:
+            git.run(on.host.runner, "restore", f"cannot restore {path}", root=path, repo=repo, ref=kept.ref, head=kept.head,
+                    index=kept.staged, branch=kept.branch, inner=inner)  # fmt: skip
+
+        on.op(f"saved work {kept.ref} in {path}", kept.mode == "files", bring)
+    for path, data in files.items():
+        ops.file(on, path, data, 0o600)

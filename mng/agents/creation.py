@@ -35,6 +35,9 @@ class Plan(NamedTuple):
     steps: Steps = Steps()
     roles: Sequence[Role] = ()
     yes: bool = False  # programs may be installed without asking
+    state: Sequence[Role] = ()  # what it had when it was destroyed: done to its work dir and its folder before it starts
+    resume: bool = False
+    start: bool = True
 
 
 def build(plan: Plan, journals: Path) -> Agent:
@@ -65,7 +68,7 @@ def made(agent: Agent, plan: Plan, journal: Journal, probe: Probe) -> None:
     journal.step("claim")
     claim(agent)
     journal.step("work")
-    roles = [workdir(placement=plan.placement), env(path=f"{agent.folder}/env", values=plan.env)]
+    roles = [workdir(placement=plan.placement), env(path=f"{agent.folder}/env", values=plan.env), *plan.state]
     if plan.steps != Steps():
         journal.step("steps")
         roles.append(
@@ -82,7 +85,8 @@ def made(agent: Agent, plan: Plan, journal: Journal, probe: Probe) -> None:
         journal.step("boot")
         boot.enable(agent)
     journal.step("session")
-    agent.start(resume=False, view=look(agent.record, agent.host, probe))
+    if plan.start:
+        agent.start(resume=plan.resume, view=look(agent.record, agent.host, probe))
     journal.step("ready")
     agent.record.phase = "ready"
     agent.save()

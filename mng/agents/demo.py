@@ -24,6 +24,7 @@ class Demo(AgentType):
     """`demo_program.py`: this Python's on this machine, a copy for the host's python3 elsewhere."""
 
     name: ClassVar[str] = "demo"
+    keeps: ClassVar[tuple[str, ...]] = ("status", "transcript.jsonl")
     exit_words: ClassVar[frozenset[str]] = frozenset({"/exit"})
 
     def branch(self, record: AgentRecord, source: View) -> AgentRecord:

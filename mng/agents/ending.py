@@ -12,6 +12,7 @@ from mng import output
 from mng.agents import boot, tmux
 from mng.agents.agent import Agent
 from mng.agents.journal import Journal
+from mng.agents.keepsake import Keepsake
 from mng.agents.state import look
 from mng.agents.types import View
 from mng.errors import MngError
@@ -68,7 +69,8 @@ def remove(agent: Agent, journal: Journal, *, keep_work: bool = False, keep_logs
         saved = None if journal.discard else save(host.runner, record.work, record.name, host.dir)
         if saved:
             back = "\n     ".join(["", *saved.way_back.splitlines()])
-            output.note(f"{record.name}: unsaved work ({saved.unsaved}) is kept as {saved.ref}; to get it back:{back}")
+            output.note(f"{record.name}: unsaved work ({saved.unsaved}) is kept as {saved.ref}; mng restore, or:{back}")
+            Keepsake.of(agent, saved).keep(host)
         journal.step("work")
         for note in unplace(host.runner, record.work, saved):
             output.note(f"{record.name}: {note}")

@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # what __getattr__ gives; a line for each command, and each g
     from mng.commands.message import message as message
     from mng.commands.provision import provision as provision
     from mng.commands.rename import rename as rename
+    from mng.commands.restore import restore as restore
     from mng.commands.start import start as start
     from mng.commands.stop import stop as stop
 
@@ -51,6 +52,7 @@ contents = Contents(
         "stop": Entry("Stop agents", AGENTS, ("s",)),
         "start": Entry("Start stopped agents", AGENTS),
         "exec": Entry("Run a shell command where agents work", AGENTS, ("x",)),
+        "restore": Entry("Bring a destroyed agent back, with the work that was saved of it", AGENTS),
         "rename": Entry("Rename an agent", AGENTS, ("mv",)),
         "message": Entry("Send a message to agents", DATA, ("msg",)),
         "provision": Entry("Do roles to hosts, and set agents up again", DATA, ("prov",)),

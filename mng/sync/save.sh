@@ -1,5 +1,6 @@
 # Commit the state of the folder $root on top of its HEAD, by an index of our own, as $ref in the repository $target.
-# stdin: NUL-ended pathspecs for `git add`. Prints the commit, HEAD, NUL and
+# The same work always gives the same commit: where one of the refs $refs… has that already, it is saved, and that ref serves.
+# stdin: NUL-ended pathspecs for `git add`. Prints the commit, HEAD, the tree that was staged, the branch, the ref, NUL and
 # the status by that index, which is kept in $scratch.seen as well.
 fsync=committed,loose-object
 if [ ! -d "$target" ]; then git init -q --bare -- "$target" || exit; fi
@@ -27,6 +28,8 @@ if [ -d "$root" ]; then
 else # only its commits are left
     tree=$(g rev-parse "$head^{tree}") || exit
 fi
+date="@$(git --git-dir="$dir" log -1 --format=%ct "$head" 2> /dev/null || echo 0) +0000"
+export GIT_AUTHOR_DATE="$date" GIT_COMMITTER_DATE="$date"
 was=${head:+$(g rev-parse "$head^{tree}")}
 if [ -n "$staged" ] && [ "$staged" != "$tree" ] && [ "$staged" != "$was" ]; then
     parents=" $(g commit-tree ${head:+-p "$head"} -m 'Index' "$staged")" || exit
@@ -37,12 +40,19 @@ commit=$head
 if [ -z "$head" ] || [ "$tree" != "$was" ] || [ -n "$parents" ]; then
     commit=$(set -- ${head:+-p "$head"}; for tip in $parents; do set -- "$@" -p "$tip"; done; g commit-tree "$@" -m "$message" "$tree") || exit
 fi
-g update-ref -m "$message" "$ref" "$commit" '' || exit
-if [ "$mode" = separate ]; then
+kept=$(git --git-dir="$target" for-each-ref --points-at="$commit" --format='%(refname)' "$refs" 2> /dev/null | head -n 1)
+if [ -n "$kept" ]; then
+    ref=$kept
+else
+    g update-ref -m "$message" "$ref" "$commit" '' || exit
+fi
+branch=$([ "$mode" = files ] || g symbolic-ref -q --short HEAD)
+if [ "$mode" = separate ] && [ -z "$kept" ]; then
     unset GIT_INDEX_FILE
     git --git-dir="$target" -c protocol.file.allow=always fetch -q --no-tags --no-recurse-submodules --no-write-fetch-head \
         -- "$root" "$ref:$ref" || exit
 fi
 [ "$(git --git-dir="$target" cat-file -t "$ref^{tree}")" = tree ] && [ "$(git --git-dir="$target" rev-parse "$ref^{tree}")" = "$tree" ] || exit
-printf '%s\n%s\n\0' "$commit" "$head"
+printf '%s\n' "$commit" "$head" "$staged" "$branch" "$ref"
+printf '\0'
 [ ! -f "$seen" ] || cat -- "$seen"

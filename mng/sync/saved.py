@@ -42,6 +42,10 @@ class Kept(NamedTuple):
     ref: str
     path: str
     on_top: bool
+    mode: str = ""
+    head: str = ""
+    staged: str = ""  # the tree that was staged; "" where that is as in HEAD, or in the middle of a merge
+    branch: str = ""
 
 
 class Saved(NamedTuple):
@@ -146,12 +150,12 @@ def save(runner: Runner, work: Work, name: str, host_dir: str, when: datetime | 
     if not there:
         return Saved(there.dir)
     at = (when or datetime.now(UTC)).astimezone(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
-    target, message = there.repo or f"{host_dir}/saved.git", f"Work of {name}, saved by mng at {at}"
+    target, message = there.repo or f"{host_dir}/saved.git", f"Work of {name}, saved by mng"
     kept = []
     try:
         for number, one in enumerate(flat(there)):
             ref = f"refs/mng/saved/{name}/{at}" + (f"-{number}" if number else "")
-            kept.append(keep(runner, work, one, target, ref, message))
+            kept.append(keep(runner, work, one, target, ref, f"refs/mng/saved/{name}/", message))
     except MngError as error:
         hint = "nothing was removed; --discard removes it unsaved"
         raise Refused(f"the work of {name} can't be saved: {error.what}", hint) from None
@@ -163,7 +167,7 @@ def flat(there: Unsaved) -> list[Unsaved]:
     return [there, *(deeper for one in there.inner for deeper in flat(one))]
 
 
-def keep(runner: Runner, work: Work, one: Unsaved, target: str, ref: str, message: str) -> Kept:
+def keep(runner: Runner, work: Work, one: Unsaved, target: str, ref: str, refs: str, message: str) -> Kept:
     paths = [".", *(f":(exclude,top,literal){path}" for path in one.nested)]
     claim = work.claim if one.path == work.root else f"{work.claim}.inner"
     done = git.run(
@@ -176,6 +180,7 @@ def keep(runner: Runner, work: Work, one: Unsaved, target: str, ref: str, messag
         dir=one.dir,
         target=target,
         ref=ref,
+        refs=refs,
         message=message,
         base=work.base if one.mode == "files" and one.dir else "",
         tips=" ".join(one.tips),
@@ -187,5 +192,5 @@ def keep(runner: Runner, work: Work, one: Unsaved, target: str, ref: str, messag
     for state, path in git.entries(status):  # by the index just saved: nothing may differ from it already
         if not path.endswith("/") and state[1] != "." and f"{one.path}/{path}" not in inside:
             raise MngError(f"{path} changes all the time")
-    commit, head, _ = facts.decode().split("\n")
-    return Kept(ref, one.path, bool(head) and commit != head)
+    commit, head, index, branch, ref, _ = facts.decode().split("\n")
+    return Kept(ref, one.path, bool(head) and commit != head, one.mode, head, index, branch)

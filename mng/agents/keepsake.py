@@ -1,0 +1,116 @@
+"""What stays of a destroyed agent whose work was saved: enough to bring it back as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from mng.agents.types import type_of
+from mng.errors import MngError, NotFound
+from mng.host import Host
+from mng.names import near
+from mng.records import AgentRecord, Kind, Work
+from mng.roles.env import assigned
+from mng.runner import File, Runner
+from mng.shell import cmd
+from mng.sync.saved import Kept, Saved
+from mng.sync.source import Placement, Source
+
+if TYPE_CHECKING:
+    from mng.agents.agent import Agent
+
+
+class Keepsake(BaseModel):
+    """One save, in HOST_DIR/saved/NAME/TIME.json. No value of the environment is in it: secrets end with their agent."""
+
+    model_config = ConfigDict(extra="allow", defer_build=True)
+
+    at: str
+    unsaved: str
+    repo: str
+    refs: list[Kept]
+    record: AgentRecord
+    variables: list[str]
+    files: dict[str, str]
+
+    @classmethod
+    def of(cls, agent: Agent, saved: Saved) -> Keepsake:
+        folder, kind = agent.folder, type_of(agent.record)
+        paths = [f"{folder}/env", *(f"{folder}/plugin/{agent.record.kind}/{name}" for name in kind.keeps)]
+        files = {path.removeprefix(folder): data.decode(errors="replace") for path, data in agent.host.runner.get(paths).items()}
+        variables = list(assigned(files.pop("/env", ""), f"{folder}/env"))
+        at = saved.ref.rpartition("/")[2]
+        return cls(
+            at=at, unsaved=saved.unsaved, repo=saved.repo, refs=list(saved.refs), record=agent.record,
+            variables=variables, files=files,
+        )  # fmt: skip
+
+    def keep(self, host: Host) -> None:
+        data = self.model_dump_json(indent=1).encode()
+        host.runner.put({f"{host.dir}/saved/{self.record.name}/{self.at}.json": File(data)})
+
+    def placement(self, runner: Runner, claim: str) -> Placement:
+        """The work dir at its old place: a worktree or a clone on its branch; a plain folder from what was saved.
+
+        NotFound when what was saved is gone.
+        """
+        first, old = self.refs[0], self.record.work
+        saved = runner.run(cmd("git", f"--git-dir={self.repo}", "rev-parse", "-q", "--verify", first.ref), check=False)
+        if saved.code:
+            raise NotFound(f"what was saved of {self.record.name} at {self.at} is gone: no {first.ref} in {self.repo}")
+        worktree, folder = first.mode == "worktree", self.repo.removesuffix("/.git")
+        branch, source, made = self.branch(runner, folder) if worktree else (first.branch, Source.of(runner, folder), True)
+        base = saved.text if first.mode == "files" else first.head
+        kind: Kind = "worktree" if worktree else "copy" if first.mode == "files" else "clone"
+        work = Work(
+            kind=kind, path=old.path, root=old.root or old.path,
+            source=old.source, repo=self.repo, branch=branch, base=base, made_branch=made and bool(branch), claim=claim,
+        )  # fmt: skip
+        return Placement(work, source)
+
+    def branch(self, runner: Runner, folder: str) -> tuple[str, Source, bool]:
+        """Its own if that is free, made anew or still at that commit; else one with a number."""
+        own, name = self.refs[0].branch, f"mng/{self.record.name}"
+        for branch in (own or name, name, *(f"{name}-{number}" for number in range(2, 1000))):
+            source = Source.of(runner, folder, branch)
+            if not source.taken:
+                return branch, source, True
+            shape = "--format=%(objectname) %(worktreepath)"
+            line = cmd("git", f"--git-dir={self.repo}", "for-each-ref", shape, f"refs/heads/{branch}")
+            if runner.run(line, check=False).text == self.refs[0].head:  # checked out nowhere
+                return branch, source, False
+        raise MngError(f"no branch is free for {self.record.name} in {folder}")
+
+
+class Found(NamedTuple):
+    """A keepsake on a host."""
+
+    host: Host
+    keepsake: Keepsake
+
+
+def keepsakes(host: Host, name: str = "") -> Iterator[Found]:
+    """The oldest of a name first; unreadable ones are left out."""
+    files = host.runner.tree()
+    for one in [name] if name else files.names(f"{host.dir}/saved"):
+        for file in files.names(f"{host.dir}/saved/{one}"):
+            try:
+                yield Found(host, Keepsake.model_validate_json(files.read(f"{host.dir}/saved/{one}/{file}") or b""))
+            except ValidationError:
+                continue
+
+
+def newest(hosts: list[Host], name: str, at: str = "") -> Found:
+    """The newest save of that name, or the newest whose time begins so; NotFound with near ones."""
+    found = [one for host in hosts for one in keepsakes(host, name)]
+    if not found:
+        close = near(name, {one.keepsake.record.name for host in hosts for one in keepsakes(host)})
+        raise NotFound(f"nothing is saved of an agent {name!r}", f"did you mean {' or '.join(close)}?" if close else
+                       "see: mng restore --list")  # fmt: skip
+    wanted = at.replace("-", "").replace(":", "").replace(" ", "T")
+    matching = [one for one in found if one.keepsake.at.startswith(wanted)]
+    if not matching:
+        raise NotFound(f"nothing was saved of {name} at {at}", f"there is: {', '.join(one.keepsake.at for one in found)}")
+    return max(matching, key=lambda one: one.keepsake.at)
