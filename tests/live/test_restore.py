@@ -166,7 +166,7 @@ def test_several_saves_and_what_goes_wrong(world: World) -> None:
     assert world.mng("restore", check=False).code == 2
     for ref in world.git("for-each-ref", "--format=%(refname)", "refs/mng").splitlines():
         world.git("update-ref", "-d", ref)
-    gone = world.mng("restore", "web", check=False)
+    gone = world.mng("restore", "web", "--at", first, check=False)
     assert gone.code == 3 and "is gone" in gone.err
 
 
