@@ -1,5 +1,5 @@
 # Commit the state of the folder $root on top of its HEAD, by an index of our own, as $ref in the repository $target.
-# The same work always gives the same commit: where one of the refs $refs… has that already, it is saved, and that ref serves.
+# The same work of an agent always gives the same commit: where one of the refs $refs… has that already, it is saved, and that ref serves.
 # stdin: NUL-ended pathspecs for `git add`. Prints the commit, HEAD, the tree that was staged, the branch, the ref, NUL and
 # the status by that index, which is kept in $scratch.seen as well.
 fsync=committed,loose-object

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from datetime import UTC, datetime
+from pathlib import PurePath
 from typing import NamedTuple
 
 from mng.errors import MngError, Refused
@@ -150,7 +151,10 @@ def save(runner: Runner, work: Work, name: str, host_dir: str, when: datetime | 
     if not there:
         return Saved(there.dir)
     at = (when or datetime.now(UTC)).astimezone(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
-    target, message = there.repo or f"{host_dir}/saved.git", f"Work of {name}, saved by mng"
+    target, message = (
+        there.repo or f"{host_dir}/saved.git",
+        f"Work of {name}, saved by mng\n\nAgent: {PurePath(work.claim).parent.name}",
+    )
     kept = []
     try:
         for number, one in enumerate(flat(there)):
