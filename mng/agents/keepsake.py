@@ -93,13 +93,12 @@ class Found(NamedTuple):
 
 def keepsakes(host: Host, name: str = "") -> Iterator[Found]:
     """The oldest of a name first; unreadable ones are left out."""
-    files = host.runner.tree()
-    for one in [name] if name else files.names(f"{host.dir}/saved"):
-        for file in files.names(f"{host.dir}/saved/{one}"):
-            try:
-                yield Found(host, Keepsake.model_validate_json(files.read(f"{host.dir}/saved/{one}/{file}") or b""))
-            except ValidationError:
-                continue
+    found = host.runner.run(cmd("find", f"{host.dir}/saved/{name}".rstrip("/"), "-name", "*.json"), check=False)
+    for _, data in sorted(host.runner.get(sorted(found.text.splitlines())).items()):
+        try:
+            yield Found(host, Keepsake.model_validate_json(data))
+        except ValidationError:
+            continue
 
 
 def newest(hosts: list[Host], name: str, at: str = "") -> Found:

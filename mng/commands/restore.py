@@ -11,6 +11,7 @@ from mng.agents.agent import Agent
 from mng.agents.creation import Plan, available, build
 from mng.agents.keepsake import Found, keepsakes, newest
 from mng.agents.row import AgentRow
+from mng.agents.team import Team
 from mng.agents.types import Chosen
 from mng.cli.command import command
 from mng.cli.options import CommonOptions, Options, option
@@ -79,8 +80,8 @@ def planned(o: Restore, inventory: Inventory, found: Found) -> Plan:
     host, keepsake = found
     old = keepsake.record
     available(inventory, host, old.name)
-    if host.runner.tree().names(host.agent_dir(old.id)):
-        now = next((one.name for one in inventory.found([host]) if one.id == old.id), old.id)
+    if host.tree().names(host.agent_dir(old.id)):
+        now = next((agent.name for agent in Team.of(inventory).agents if agent.record.id == old.id), old.id)
         raise MngError(f"{old.name} was restored already: it is {now}", f"see: mng connect {now}")
     placement = keepsake.placement(host.runner, f"{host.agent_dir(old.id)}/placed")
     record = old.model_copy(update={"phase": "creating", "work": placement.work})

@@ -266,9 +266,9 @@ def test_a_branch_that_is_in_use_elsewhere_stays(ground: Ground) -> None:
 
 def test_names_and_times_never_overwrite(ground: Ground) -> None:
     refs = set()
-    for _ in range(3):
+    for text in ("one", "two", "three", "three"):  # the same work of the same agent is saved once
         work = ground.place()
-        ground.write(Path(work.path, "a"), "same\n")
+        ground.write(Path(work.path, "a"), f"{text}\n")
         refs.add(ground.destroy(work).ref)
     assert len(refs) == 3
     assert sorted(refs) == ground.git("for-each-ref", "--format=%(refname)", "refs/mng").split()
