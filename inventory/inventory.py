@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from fnmatch import fnmatch
+from collections.abc import Callable, Iterable
 from functools import cached_property, partial
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from mng import hooks
-from mng.errors import MngError, NotAvailable, NotFound, UsageError
+from mng import hooks, output
+from mng import settings as settings_module
+from mng.errors import MngError, NotAvailable, UsageError
 from mng.host import Host
 from mng.inventory import last_known
 from mng.inventory.local import Local
-from mng.names import near
 from mng.records import AgentRecord
 from mng.runner import Tree
 from mng.settings import Settings
 
 if TYPE_CHECKING:
+    from mng.inventory.hosts import Hosts
     from mng.inventory.provider import Provider
+    from mng.inventory.selection import Selection
+    from mng.inventory.ssh import Ssh
 
 
 T = TypeVar("T")
@@ -38,14 +41,17 @@ class Found(NamedTuple):
 class Inventory:
     """All providers' hosts. Nothing is asked of a provider before it is needed."""
 
-    def __init__(self, settings: Settings, allow_unknown_host: bool = False) -> None:
-        self.settings = settings
+    def __init__(self, settings: Settings | None = None, allow_unknown_host: bool = False) -> None:
+        """Without settings those of this folder."""
+        self.settings = settings = settings or settings_module.load()
         self.local = Local(str(settings.host_dir), settings.prefix)
         self.allow_unknown_host = allow_unknown_host
         self.cache = settings.host_dir / "cache" / "hosts"
         self.loaded: dict[str, Provider] = {}
+        self.wanted = False  # for hosts by name: only then inventories that are programs are run
+        self.read: dict[bool, Hosts] = {}
 
-    @property
+    @cached_property
     def providers(self) -> list[Provider]:
         """This machine, those of the settings, `ssh`, once it was used, and those of plugins."""
         known: dict[str, list[str]] = {}
@@ -86,7 +92,7 @@ class Inventory:
                 raise UsageError(f"{self.settings.where('providers', name, 'backend')}: no backend {backend!r}", "there is: ssh")
             from mng.inventory.ssh import Ssh
 
-            self.loaded[name] = Ssh(name, self.settings, known, self.allow_unknown_host)
+            self.loaded[name] = Ssh(name, self.settings, known, self.allow_unknown_host, self.written)
         return self.loaded[name]
 
     def provider(self, name: str) -> Provider:
@@ -99,31 +105,80 @@ class Inventory:
         known = [provider.name for provider in self.providers]
         raise NotAvailable(f"no provider {name!r} here", f"there is: {', '.join(known)}")
 
-    def hosts(self, patterns: tuple[str, ...] = ()) -> list[Host]:
-        """All, or those that match one of the patterns (names with *, ids); no match raises NotFound."""
-        every = [host for provider in self.providers for host in self.asked(provider, provider.hosts, list[Host]())]
-        if not patterns:
-            return every
-        words = [word.removeprefix("@") for pattern in patterns for word in pattern.split(",")]
-        hosts = [h for h in every if any(word in ("all", "*", h.id) or fnmatch(h.name, word) for word in words)]
-        if not hosts:
-            hosts = [host for word in words if (host := self.named(word))]
-        if not hosts:
-            names = [host.name for host in every]
-            raise NotFound(f"no host matches {' '.join(patterns)}", f"there is: {', '.join(near(words[0], names) or names[:5])}")
-        return hosts
+    def every(self) -> list[Host]:
+        """What providers list."""
+        return [host for provider in self.providers for host in self.asked(provider, provider.hosts, list[Host]())]
+
+    def hosts(self, patterns: str | Iterable[str] = (), limit: str = "") -> list[Host]:
+        """What providers list; or, of that and of the hosts in inventory files, what the patterns mean, as in Ansible.
+
+        `limit` leaves only those that it means, too; `@FILE` in it is for the lines of a file. None at all raises NotFound.
+        """
+        patterns = [patterns] if isinstance(patterns, str) else list(patterns)
+        if not patterns and not limit:
+            return self.every()
+        return self.selection().hosts(patterns or ["all"], limit, self.limit_file)
+
+    def selection(self) -> Selection:
+        """All that patterns can mean."""
+        from mng.inventory.selection import Selection
+
+        self.wanted = True
+        return Selection(self.every(), self.written(), self.named)
+
+    def limit_file(self, name: str) -> Path:
+        """`@failed` are the hosts on which the last command failed, unless there is a file of that name."""
+        return self.failed_file if name == "failed" and not Path(name).exists() else Path(name).expanduser()
+
+    @property
+    def failed_file(self) -> Path:
+        return self.settings.host_dir / "cache" / "failed"
 
     def host(self, name: str) -> Host:
         """By name or id, or any that can be reached by that name: an alias of ssh_config, user@address:port."""
-        return self.named(name) or self.hosts((name,))[0]
+        if host := self.named(name):
+            return host
+        hosts = self.hosts((name,))
+        if len(hosts) > 1:
+            raise UsageError(f"{name} is {len(hosts)} hosts: {', '.join(host.name for host in hosts[:10])}", "name one of them")
+        return hosts[0]
 
     def named(self, name: str) -> Host | None:
         """Also one that no provider lists."""
         if name in ("local", self.local.host.id):
             return self.local.host
-        every = (*self.providers, self.load("ssh"))
+        self.wanted = True
+        if "@" not in name and name in self.written().vars and self.written().fixed(name).here:
+            return self.local.host
+        every = [*self.providers, *([] if self.ssh in self.providers else [self.ssh])]
         found = (self.asked(provider, partial(provider.named, name), None) for provider in every)
-        return next((host for host in found if host), None)
+        host = next((host for host in found if host), None)
+        return host or (self.local.host if name in ("localhost", "127.0.0.1", "::1") else None)
+
+    @property
+    def ssh(self) -> Ssh:
+        """The provider of hosts that are there without settings of their own."""
+        from mng.inventory.ssh import Ssh
+
+        provider = next((provider for provider in self.providers if provider.name == "ssh"), None) or self.load("ssh")
+        assert isinstance(provider, Ssh)
+        return provider
+
+    def written(self) -> Hosts:
+        """What the inventory files say. While nobody asks for hosts, none is run, and none is worth an error."""
+        if self.wanted not in self.read:
+            from mng.inventory import ansible, places
+            from mng.inventory.script import Scripts
+
+            scripts = Scripts(self.settings.host_dir / "cache" / "inventory", run=self.wanted)
+            try:
+                self.read[self.wanted] = ansible.load(places.sources(self.settings), scripts)
+            except MngError as error:
+                if self.wanted:
+                    raise
+                output.warn(error.what)
+                self.read[self.wanted] = ansible.load([], scripts)
+        return self.read[self.wanted]
 
     def remember(self, host: Host, files: Tree | None = None, states: dict[str, str] | None = None) -> None:
         """For the day when it does not answer, and so that it is listed at all if no settings name it."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import zlib
-from typing import Any, NoReturn
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -14,6 +15,9 @@ from mng.inventory.reach import probes
 from mng.settings import Settings, root_name
 from mng.ssh.runner import SshRunner
 from mng.ssh.target import Target, aliases, typed
+
+if TYPE_CHECKING:
+    from mng.inventory.hosts import Hosts
 
 
 class HostSettings(BaseModel):
@@ -43,8 +47,12 @@ class SshSettings(BaseModel):
 class Ssh:
     """Hosts that are there already. `ssh` needs no settings: it has the hosts that agents were made on, by their names."""
 
-    def __init__(self, name: str, settings: Settings, known: tuple[str, ...] = (), allow_unknown: bool = False) -> None:
-        self.name, self.settings = name, settings
+    def __init__(
+        self, name: str, settings: Settings, known: tuple[str, ...] = (), allow_unknown: bool = False,
+        written: Callable[[], Hosts] | None = None,
+    ) -> None:  # fmt: skip
+        """`written`: what inventory files say, read when a host needs it."""
+        self.name, self.settings, self.written = name, settings, written if name == "ssh" else None
         self.given = checked(name, settings)
         self.known = [word for word in known if word not in self.given.hosts]
         self.allow_unknown = allow_unknown or self.given.allow_unknown_host
@@ -54,19 +62,24 @@ class Ssh:
         return [self.host(word) for word in [*self.given.hosts, *self.known]]
 
     def named(self, word: str) -> Host | None:
-        """A host of the settings, an alias of ssh_config, user@address:port; None for anything else."""
-        there = word in self.given.hosts or word in self.known or typed(word) or aliases(word)
-        return self.host(word) if there else None
+        """A host of the settings or of an inventory file, an alias of ssh_config, user@address:port; None for anything else."""
+        there = word in self.given.hosts or word in self.known or typed(word) is not None
+        there = there or (self.written is not None and word in self.written().vars)
+        return self.host(word) if there or aliases(word) else None
 
-    def host(self, name: str, target: Target | None = None, tags: dict[str, str] | None = None) -> Host:
+    def host(self, name: str) -> Host:
         """The same one for the same name."""
         if name not in self.made:
-            one = self.given.hosts.get(name, HostSettings())
-            target = target or typed(name) or Target(one.address or name, one.port, one.user, one.key_file)
+            one, target, tags = self.given.hosts.get(name), typed(name), dict[str, str]()
+            if not one and not target and self.written and name in self.written().vars:
+                fixed = self.written().fixed(name)
+                target, tags = Target(fixed.address, fixed.port, fixed.user, fixed.key, fixed.options), dict(fixed.tags)
+            one = one or HostSettings()
+            target = target or Target(one.address or name, one.port, one.user, one.key_file)
             runner = SshRunner(target, allow_unknown=self.allow_unknown)
             self.made[name] = Remote(
                 host_id(self.name, name), name, self.name, runner, prefix=self.settings.prefix,
-                tags={**one.tags, **(tags or {})}, asked=(one.dir or self.given.dir, root_name()),
+                tags={**one.tags, **tags}, asked=(one.dir or self.given.dir, root_name()),
             )  # fmt: skip
         return self.made[name]
 

@@ -59,8 +59,15 @@ class Settings(BaseModel):
     agent_types: dict[str, AgentTypeSettings] = {}
     providers: dict[str, dict[str, Any]] = {}
     plugins: dict[str, PluginSettings] = {}
+    inventory: list[str] = []
 
     _sources: list[Source] = PrivateAttr([])
+    _context: Path | None = PrivateAttr(None)
+
+    @property
+    def context(self) -> Path:
+        """The folder that they are for."""
+        return self._context or here()
 
     @property
     def user_dir(self) -> Path:
@@ -103,7 +110,9 @@ class Settings(BaseModel):
 
 def load(context: str | Path | None = None) -> Settings:
     """The settings for work from `context` (this folder without it); UsageError names file, line and key."""
-    return combined([source for file in files(Path(context or here())).values() if (source := read(file))])
+    done = combined([source for file in files(Path(context or here())).values() if (source := read(file))])
+    done._context = here() / Path(context or "")
+    return done
 
 
 def combined(sources: list[Source], environment: bool = True) -> Settings:
@@ -186,6 +195,19 @@ def project(context: Path) -> Path | None:
         chain = [context]
     names = (f".{root_name()}/settings.toml", f".{root_name()}/settings.local.toml")
     return next((folder for folder in chain for name in names if (folder / name).is_file()), root)
+
+
+def marked(context: Path) -> list[Path]:
+    """The folders with a tasks.py or .mng/ from here up to the git root, and that itself; the nearest first."""
+    found = []
+    for folder in (context, *context.parents):
+        if folder == Path.home():
+            break
+        marks = (folder / "tasks.py", folder / "tasks", folder / f".{root_name()}", folder / ".git")
+        found += [folder] if any(mark.exists() for mark in marks) else []
+        if marks[-1].exists():
+            break
+    return found
 
 
 def read(file: Path) -> Source | None:

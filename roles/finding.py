@@ -113,15 +113,8 @@ def handler(role: str, name: str) -> Role:
 
 def folders(context: str | Path | None = None) -> Iterator[Path]:
     """Where roles are looked for, nearest first: beside the project's tasks.py or .mng/, in ~/.mng/roles, here."""
-    start = here() / (context or "")
-    for folder in (start, *start.parents):
-        if folder == Path.home():
-            break
-        marks = (folder / "tasks.py", folder / "tasks", folder / f".{settings.root_name()}")
-        if any(mark.exists() for mark in marks):
-            yield folder / "roles"
-        if (folder / ".git").exists():
-            break
+    for folder in settings.marked(here() / (context or "")):
+        yield folder / "roles"
     yield settings.user_dir() / "roles"
     yield OURS
 
