@@ -82,6 +82,10 @@ class Settings(BaseModel):
         found = next((source for source in reversed(self._sources) if has(source.data, path)), None)
         return f"{found.file}:{line_of(found.text, path)}" if found else ""
 
+    def of_plugin(self, name: str) -> dict[str, Any]:
+        """What `[plugins.NAME]` says beyond what mng knows: the plugin's own settings."""
+        return dict(self.plugins[name].model_extra or {}) if name in self.plugins else {}
+
     def plugins_of_user(self) -> dict[str, dict[str, Any]]:
         """What the user's own file says of plugins: no file of a project can bring code in."""
         mine = next((source.data for source in self._sources if source.file == user_file()), {}).get("plugins", {})

@@ -106,6 +106,7 @@ class Big:
 SCENARIOS = [
     Scenario("--help", 0.10, plain("--help")),
     Scenario("config get", 0.12, beside_help("config", "get", "prefix")),
+    Scenario("plugin list", 0.12, beside_help("plugin", "list")),
     Scenario("create", 0.17, create),
     Scenario("create, 20,000 files", 1.15, big, unit="git"),
     Scenario("list, 1 agent", 0.12, in_world(1, "list"), 1),

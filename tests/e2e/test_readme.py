@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from mng.commands import contents
+from tests.bed.venv import own_mng
 from tests.bed.world import Ran, World
 
 ROOT = Path(__file__).parent.parent.parent
@@ -31,10 +32,14 @@ BLOCKS = [
 def test_a_block_of_bash_works(world: World, page: Path, block: str) -> None:
     """In a project with the page's blocks of Python in its tasks.py, or the file that their docstring names."""
     with_tasks(world, page)
+    if "plugin add" in block:
+        own_mng(world)
     ran = world.run("bash", "-e", "-c", block, timeout=120)
     assert "Traceback" not in ran.err and "warning" not in ran.err, str(ran)
     if page == README and "mng create scout" in block:
         the_tour_does_what_its_comments_say(world, ran)
+    if page.name == "plugins.md":
+        the_plugin_keeps_the_budget(ran)
 
 
 def with_tasks(world: World, page: Path) -> None:
@@ -63,6 +68,16 @@ def test_the_role_of_the_page_does_what_it_says(world: World) -> None:
     assert (world.home / ".gitconfig").read_text().endswith("# BEGIN house\n[pull]\n    rebase = true\n# END house\n")
     prepared = world.mng("prepare", "--team", "green").out
     assert "changed=2" in prepared and "  changed: file ~/.house/RULES.md\n" in prepared
+
+
+def the_plugin_keeps_the_budget(ran: Ran) -> None:
+    lines = [line.rstrip() for line in ran.out.splitlines()]
+    assert "1 of 1" in lines and "mng: 1 of 1 agents are there\n     destroy one, or give a --reason\n" in ran.err
+    assert [line.split() for line in lines if line.startswith(("one  ", "two  ")) and len(line.split()) == 2] == [
+        ["one", "false"], ["two", "true"],
+    ]  # fmt: skip
+    assert any(line.startswith("three: demo ") for line in lines)
+    assert lines[-1] == "budget is removed" and ran.err.endswith("no plugin is enabled\n")
 
 
 def the_tour_does_what_its_comments_say(world: World, ran: Ran) -> None:
