@@ -12,7 +12,6 @@ from mng import hooks, settings
 from mng.cli.command import command
 from mng.cli.options import CommonOptions, Exclusive, Options, option
 from mng.errors import MngError, NotFound, UsageError
-from mng.names import near
 from mng.rows import Results, Row, cut
 from mng.shell import expanded, here, is_folder
 
@@ -196,6 +195,8 @@ def disable(c: Context, o: Switch) -> Changed:
 
 
 def missing(name: str, found: settings.Settings) -> NotFound:
+    from mng.names import near
+
     close = near(name, [one.name for one in known(found)])
     return NotFound(f"no plugin {name!r}", f"did you mean {close[0]}?" if close else "see: mng plugin list")
 
