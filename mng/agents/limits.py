@@ -66,10 +66,10 @@ def remaining(agent: Agent) -> float:
     """Seconds until the agent has been idle for its timeout, by all that is known now; an agent at work never is."""
     timeout = agent.record.idle_timeout_seconds or math.inf
     try:
-        with agent.host.runner.lock(f"{mailbox(agent)}/send.lock", timeout=0):
+        with agent.host.runner.lock(f"{mailbox(agent)}/send.lock", timeout=1):
             return timeout - idle(agent)
     except MngError:
-        return timeout  # a message is being delivered
+        return min(timeout, 30.0)  # a message is being delivered: ask again soon
 
 
 def idle(agent: Agent) -> float:

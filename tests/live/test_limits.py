@@ -88,11 +88,12 @@ def test_wrong_limits(world: World) -> None:
 
 def test_an_idle_agent_stops_and_goes_on_later(world: World) -> None:
     world.mng("create", "a", *DEMO, "--idle-timeout", "4")
-    assert row(world, "a")["state"] == "WAITING" and len(watchers(world)) == 1
+    assert row(world, "a")["state"] == "WAITING"
+    world.wait(lambda: len(watchers(world)) == 1, what="the watcher")
     world.wait(lambda: row(world, "a")["state"] == "STOPPED", 30)
     world.wait(lambda: not watchers(world), what="the watcher to end")
     world.mng("start", "a")
-    assert len(world.wait(lambda: watchers(world))) == 1
+    world.wait(lambda: len(watchers(world)) == 1, what="the watcher")
     world.wait(lambda: row(world, "a")["state"] == "STOPPED", 30)
     world.expect_no_leftovers()
 
@@ -136,14 +137,14 @@ def test_stop_idle_by_hand(world: World) -> None:
         os.utime(file, (1, 1))
     status = world.folder("b") / "plugin/demo/status"
     status.write_text(re.sub(r'"since": [0-9.]+', '"since": 2', status.read_text()))
-    assert world.mng("stop", "b", "--idle", "--dry-run", "--format", "{result}").out == "would stop\n"
+    assert world.mng("stop", "b", "--idle", "--dry-run", "--format", "{result} {detail}").out == "would stop \n"
 
 
 def test_the_watcher_ends_with_the_agent_and_outlives_mng(world: World) -> None:
     world.mng("create", "a", *DEMO)
     began = world.start("mng", "limit", "a", "--idle-timeout", "1h")
     assert began.wait(30) == 0
-    assert len(world.wait(lambda: watchers(world))) == 1
+    world.wait(lambda: len(watchers(world)) == 1, what="the watcher")
     world.mng("limit", "a", "--idle-timeout", "2h")
     world.wait(lambda: len(watchers(world)) == 1, what="one watcher, not two")
     os.kill(int((world.folder("a") / "pid").read_text()), signal.SIGKILL)

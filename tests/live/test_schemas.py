@@ -37,6 +37,7 @@ LINES = {  # lines that work with the agents of the world below; the first word 
     "config unset": ["config unset commands.create.connect"],
     "config edit": ["config edit"],
     "destroy": ["destroy web --force --dry-run", "destroy web nobody --force", "destroy asks --force"],
+    "restore": ["restore --list", "restore web --dry-run", "restore web"],
 }
 
 
