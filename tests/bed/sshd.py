@@ -13,7 +13,9 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from uuid import uuid4
 
+from mng.records import AgentRecord, Work
 from tests.bed.need import missing, need
 from tests.bed.world import World
 
@@ -55,6 +57,27 @@ class Host:
                 continue
             if parent == self.process.pid:
                 os.kill(int(folder.name), signal.SIGKILL)
+
+    def fill(self, prefix: str, count: int) -> None:
+        """Agents as `mng create --in-place` makes them, running `sleep`, without the time that it takes."""
+        env = {**os.environ, **self.env}
+        for number in range(count):
+            name, id_ = f"{self.name}-a{number}", f"agent-{uuid4().hex}"
+            folder = self.dir / "agents" / id_
+            for one in ("activity", "logs", "plugin/generic"):
+                (folder / one).mkdir(parents=True)
+            (self.dir / "names").mkdir(exist_ok=True)
+            (self.dir / "names" / name).symlink_to(f"../agents/{id_}")
+            work = Work(kind="in-place", path=str(self.home), root=str(self.home), source=str(self.home))
+            record = AgentRecord(id=id_, name=name, type="generic", command="sleep 1000", phase="ready", work=work)
+            texts = {"data.json": record.dump().decode(), "env": "SECRET=x\n", "run": "#!/bin/sh\n" * 9, "activity/create": "",
+                     "activity/start": "run0", "stopped": "", "exit": ""}  # fmt: skip
+            for path, text in texts.items():
+                (folder / path).write_text(text)
+            line = ["tmux", "new-session", "-dP", "-F", "#{pane_pid}", "-s", prefix + name, "exec sleep 1000",
+                    ";", "set-option", "-p", "@mng_agent", id_]  # fmt: skip
+            pid = subprocess.run(line, env=env, check=True, capture_output=True, text=True).stdout
+            (folder / "pid").write_text(pid)
 
     def stop(self) -> None:
         self.process.send_signal(signal.SIGTERM)
