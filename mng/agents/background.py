@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,18 +11,26 @@ from typing import NoReturn
 
 from mng.agents.agent import Agent
 from mng.errors import MngError
+from mng.runner import File
 
+LOCKED = 10.0  # seconds that it may take to connect to a host again
 PATIENCE = 120.0  # seconds that a program may take to start up
 
 
 def hand_over(agent: Agent, text: str, key: str = "first") -> int:
     """The pid of the process that goes on delivering; what becomes of it is in the agent's logs/delivery."""
     sys.stdout.flush()
-    with ExitStack() as held:
-        locked = hold(agent, held)  # before it goes on alone: whoever waits for the agent sees a message on its way
+    told, tells = os.pipe()
+    with ExitStack() as held:  # whoever waits for the agent from now on sees that a message is on its way
+        locked = agent.host.local and hold(agent, held)
         pid = os.fork()
         if pid == 0:
-            go_on(agent, text, key, locked)
+            os.close(told)
+            go_on(agent, text, key, locked, tells)
+    os.close(tells)
+    if not agent.host.local:  # a lock elsewhere goes with its connection: the child takes it on its own
+        select.select([told], [], [], LOCKED)
+    os.close(told)
     return pid
 
 
@@ -34,7 +43,7 @@ def hold(agent: Agent, held: ExitStack) -> bool:
     return True
 
 
-def go_on(agent: Agent, text: str, key: str, locked: bool) -> NoReturn:
+def go_on(agent: Agent, text: str, key: str, locked: bool, tells: int) -> NoReturn:
     code = 1
     try:
         os.setsid()
@@ -47,10 +56,15 @@ def go_on(agent: Agent, text: str, key: str, locked: bool) -> NoReturn:
         try:
             from mng.agents.send import deliver
 
-            receipt = deliver(agent, text, key=key, timeout=PATIENCE, locked=locked)
+            with ExitStack() as held:
+                locked = locked or hold(agent, held)
+                os.close(tells)
+                receipt = deliver(agent, text, key=key, timeout=PATIENCE, locked=locked)
             line, code = f"{receipt.outcome}: {receipt.evidence}", receipt.outcome != "delivered"
         except MngError as error:
             line = f"failed: {error.what}"
         os.write(1, f"{line}\n".encode())
+        if not agent.host.local:  # the runner connects anew in this process
+            agent.host.runner.put({f"{agent.folder}/logs/delivery": File(f"{line}\n".encode())})
     finally:
         os._exit(code)

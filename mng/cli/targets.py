@@ -16,6 +16,7 @@ class TargetOptions(Options):
     exclude: list[str] = option([], help="not those for which the CEL expression is true")
     stdin: bool = option(False, help="read names or ids from stdin, one a line")
     host: str | None = option(None, help="those on hosts of this pattern")
+    allow_unknown_host: bool = option(False, help="trust a host whose key is not known yet, and keep its key")
     on_error: Literal["continue", "abort"] = option("continue", help="after a failure, go on with the others or not")
 
     @property

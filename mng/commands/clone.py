@@ -38,7 +38,7 @@ def clone(c: Context, o: CloneOptions) -> AgentRow:
     Uncommitted and untracked work comes along, and the conversation goes on from where the source's is now. The source
     goes on undisturbed: neither sees what becomes of the other.
     """
-    inventory = Inventory(o.settings)
+    inventory = Inventory(o.settings, o.allow_unknown_host)
     source = Team.of(inventory, words=[o.source_agent]).named(o.source_agent)
     record, theirs = source.record, not (o.type or o.agent_cmd)
     o = o.model_copy(update=taken_over(o, source, theirs))

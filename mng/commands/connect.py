@@ -8,7 +8,7 @@ from invoke.context import Context
 
 from mng import output
 from mng.agents.agent import Agent
-from mng.agents.attaching import go_to
+from mng.agents.attaching import Reconnect, go_to
 from mng.agents.team import Team
 from mng.cli.command import command
 from mng.cli.options import CommonOptions, Duration, Exclusive, Options, option
@@ -29,6 +29,10 @@ class ConnectOptions(Options):
     message_file: str | None = option(None, help="send the content of this file first (- for stdin)")
     ready_timeout: Duration = option(10.0, help="how long it may take to be ready for the message")
     attach_command: str | None = option(None, help="shell line to attach with")
+    reconnect: bool = option(True, help="when the connection to its host is lost, connect again")
+    retry: int = option(3, help="how often to try that")
+    retry_delay: Duration = option(5.0, help="how long to wait before each")
+    allow_unknown_host: bool = option(False, help="trust a host whose key is not known yet, and keep its key")
 
 
 class Connect(ConnectOptions, CommonOptions):
@@ -41,7 +45,7 @@ def connect(c: Context, o: Connect) -> None:
 
     Without a name, a list to choose from: type to filter, Enter to go. Inside tmux the client switches.
     """
-    team = Team.of(Inventory(o.settings), words=[o.agent] if o.agent else ()).with_hand_made()
+    team = Team.of(Inventory(o.settings, o.allow_unknown_host), words=[o.agent] if o.agent else ()).with_hand_made()
     agent = team.named(o.agent) if o.agent else picked(team)
     message = given_message(o.message, o.message_file)
     state = agent.status(team.probe(agent.host))
@@ -54,7 +58,7 @@ def connect(c: Context, o: Connect) -> None:
         receipt = deliver(agent, message, timeout=o.ready_timeout)
         if receipt.outcome != "delivered":
             output.warn(f"the message is {receipt.outcome}: {receipt.evidence}")
-    go_to(agent, o.attach_command)
+    go_to(agent, o.attach_command, reconnect=Reconnect(o.retry if o.reconnect else 0, o.retry_delay))
 
 
 def picked(team: Team) -> Agent:

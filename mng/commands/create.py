@@ -13,7 +13,7 @@ from invoke.context import Context
 
 from mng import output
 from mng.agents.agent import Agent
-from mng.agents.attaching import go_to
+from mng.agents.attaching import Reconnect, go_to
 from mng.agents.background import hand_over
 from mng.agents.creation import Plan, available, build
 from mng.agents.row import AgentRow
@@ -64,6 +64,7 @@ class HostOptions(Options):
 
     in_: Annotated[str, Placeholder("PROVIDER")] | None = option(None, "--new-host", help="make a new host with this provider")
     host: str | None = option(None, "--target-host", help="use this host (default: this machine)")
+    allow_unknown_host: bool = option(False, help="trust a host whose key is not known yet, and keep its key")
     host_name: str | None = option(None, help="name of a new host")
     tag: Pairs = option({}, help="KEY=VALUE on a new host")
     build_arg: list[str] = option([], "-b", "--build", help="handed to the provider when it builds")
@@ -124,6 +125,9 @@ class ConnectOptions(Options):
     await_ready: bool = option(False, help="return only when it takes messages, and has taken the first")
     await_agent_stopped: bool = option(False, help="return only when it has ended")
     ready_timeout: Duration = option(10.0, help="how long it may take to be ready")
+    reconnect: bool = option(True, help="when the connection to its host is lost, connect again")
+    retry: int = option(3, help="how often to try that")
+    retry_delay: Duration = option(5.0, help="how long to wait before each")
     attach_command: str | None = option(None, help="shell line to attach with")
     connect_command: str | None = option(None, help="shell line to run instead of attaching (MNG_AGENT_NAME, MNG_SESSION_NAME)")
     dry_run: bool = option(False, help="say what would be made, make nothing")
@@ -141,7 +145,7 @@ def create(c: Context, o: CreateOptions) -> AgentRow:
 
     In a git repository it works in a worktree of its own, on a branch of its own.
     """
-    inventory = Inventory(o.settings)
+    inventory = Inventory(o.settings, o.allow_unknown_host)
     if o.reuse and o.name and (known := existing(inventory, o.name)):
         return carry_on(known, o, fresh=False)
     return carried_out(planned(o, inventory), o)
@@ -213,7 +217,7 @@ def carry_on(agent: Agent, o: CreateOptions, *, fresh: bool, message: str = "") 
         agent.wait("stopped", float("inf"), "STOPPED", "DONE", "FAILED")
     if connect:
         output.note(agent.row().human())
-        go_to(agent, o.attach_command, o.connect_command)
+        go_to(agent, o.attach_command, o.connect_command, Reconnect(o.retry if o.reconnect else 0, o.retry_delay))
     return agent.row()
 
 

@@ -44,7 +44,7 @@ def destroy(c: Context, o: Destroy) -> Results[Outcome]:
 
     Uncommitted and untracked files and unpushed commits are kept in the source repository as refs/mng/saved/NAME/TIME.
     """
-    inventory = Inventory(o.settings)
+    inventory = Inventory(o.settings, o.allow_unknown_host)
     team = Team.of(inventory, o.hosts, o.words).with_hand_made()
     discarded = forget_broken(team, o) if o.discard else []
     if discarded and not (set(o.agents) - {row.name for row in discarded}) and not o.all_:

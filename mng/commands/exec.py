@@ -11,12 +11,14 @@ from invoke.context import Context
 from mng import output
 from mng.agents.agent import MISSING, Agent, where
 from mng.agents.team import Team
-from mng.cli.chosen import Outcome, chosen
+from mng.cli.chosen import Chosen, Outcome, chosen
 from mng.cli.command import command
 from mng.cli.options import CommonOptions, Duration, Options, option
 from mng.cli.targets import TargetOptions
 from mng.errors import CommandFailed, NotFound
+from mng.host import Host
 from mng.inventory.inventory import Inventory
+from mng.records import AgentRecord, Work
 from mng.rows import Results, Row
 from mng.runner import Done
 from mng.shell import Cmd, cmd, raw
@@ -26,6 +28,7 @@ AS_USER = raw(
     'if [ "$(id -u)" = 0 ] && command -v runuser >/dev/null; then exec runuser -u "$0" -- sh -c "$1"; fi; '
     'exec sudo -n -E -u "$0" -- sh -c "$1"'
 )
+HOST = "host"  # the kind of what is no agent, but a host
 
 
 class ExecOptions(Options):
@@ -72,49 +75,69 @@ class Ended(Results[Ran | Outcome]):
 
 @command
 def exec_(c: Context, o: Exec) -> Results[Ran | Outcome]:
-    """Run a shell command where agents work
+    """Run a shell command where agents work, or on hosts
 
     In the agent's work dir, with its environment. Of a single agent, stdin, output and exit code are the command's own.
     Several words after -- are the command, each passed on as it is: mng exec web -- git log --oneline
+    With --host and no agent it runs once on each of these hosts, in the home there.
     """
-    agents = chosen(Team.of(Inventory(o.settings), o.hosts, o.words).with_hand_made(), o)
+    inventory = Inventory(o.settings, o.allow_unknown_host)
+    if o.host and not (o.agents or o.all_ or o.include or o.exclude or o.stdin):
+        places = Chosen([host_itself(host) for host in inventory.hosts(o.hosts)], abort=o.on_error == "abort")
+    else:
+        places = chosen(Team.of(inventory, o.hosts, o.words).with_hand_made(), o)
     if o.dry_run:
-        for agent in agents.agents:
-            output.note(f"would run on {agent.host.name} for {agent.name}: {o.command}")
+        for agent in places.agents:
+            where = f" for {agent.name}" if agent.name != agent.host.name else ""
+            output.note(f"would run on {agent.host.name}{where}: {o.command}")
         return Results()
-    results = agents.each(lambda agent: ran(agent, o, agents.alone))
+    results = places.each(lambda agent: ran(agent, o, places.alone))
     for row in results:
         if isinstance(row, Outcome) and o.shape == "human":  # its output went out already, this did not
             output.error(row.human())
-    return Ended(results, agents.alone, streamed=o.shape == "human")
+    return Ended(results, places.alone, streamed=o.shape == "human")
+
+
+def host_itself(host: Host) -> Agent:
+    """Something to run a command on that is no agent."""
+    return Agent(AgentRecord(id="", name=host.name, type="", kind=HOST, work=Work(kind="in-place", path="")), host)
 
 
 def ran(agent: Agent, o: Exec, alone: bool) -> Ran:
     """Its output goes out as it comes in human shape, and into the result in any other."""
     if o.start and agent.record.id and agent.status().state in ("STOPPED", "DONE", "FAILED"):
         agent.start(resume=True)
-    folder = str(PurePosixPath(agent.record.work.path or agent.host.home, agent.host.expand(o.cwd or "")))
     kept: dict[str, list[bytes]] = {"out": [], "err": []}
     human = o.shape == "human"
     shown = output.Streamed("" if alone else agent.name)
     live = shown if human else lambda stream, data: kept[stream].append(data)
     stdin: IO[bytes] | None = getattr(sys.stdin, "buffer", None) if alone else None
     try:
-        done = agent.host.runner.run(line(agent, o, folder), stdin=stdin, check=False, timeout=o.timeout, live=live)
+        done = agent.host.runner.run(line(agent, o), stdin=stdin, check=False, timeout=o.timeout, live=live)
     except CommandFailed as error:
         output.warn(f"{agent.name}: {error.what}")
         done = Done(error.command_code)
     finally:
         shown.end()
     if done.code == MISSING:
-        raise NotFound(f"{agent.name} has no folder {folder}")
+        raise NotFound(f"{agent.name} has no folder {folder(agent, o)}")
     out, err = (b"".join(kept[name]).decode(errors="replace") for name in ("out", "err"))
     return Ran(agent=agent.name, host=agent.host.name, stdout=out, stderr=err, success=done.code == 0, exit_code=done.code)
 
 
-def line(agent: Agent, o: Exec, folder: str) -> Cmd:
-    asked = raw(o.command)
+def folder(agent: Agent, o: Exec) -> str:
+    """Where to run it; "" for the home of a host elsewhere, which a session on it begins in."""
+    host = agent.host
+    if agent.record.kind == HOST and not host.local and not o.cwd:
+        return ""
+    return str(PurePosixPath(agent.record.work.path or host.home, host.expand(o.cwd or "")))
+
+
+def line(agent: Agent, o: Exec) -> Cmd:
+    """The line as it is sent; shown as it was typed."""
+    there, asked = folder(agent, o), raw(o.command)
     if o.user:
         asked = cmd("sh", "-c", AS_USER, o.user, asked)
-    whole = where(folder).then(agent.within(asked).within(folder))
-    return Cmd(whole.env(**agent.env()).line, o.command)
+    whole = asked if agent.record.kind == HOST else agent.within(asked)
+    whole = where(there).then(whole.within(there)) if there else whole
+    return Cmd((whole if agent.record.kind == HOST else whole.env(**agent.env())).line, o.command)

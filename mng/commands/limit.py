@@ -57,7 +57,7 @@ def limit(c: Context, o: Limit) -> Results[Row]:
     An agent with an idle timeout is stopped when nothing has happened for so long, and never while it works; `mng start`
     goes on with it. Without an option the limits are shown.
     """
-    team = Team.of(Inventory(o.settings), o.hosts, o.words)
+    team = Team.of(Inventory(o.settings, o.allow_unknown_host), o.hosts, o.words)
     return chosen(team, o).each(lambda agent: set_limits(agent, o))
 
 

@@ -34,6 +34,8 @@ class ListOptions(Options):
     exclude: list[str] = option([], help="not those for which the CEL expression is true")
     stdin: bool = option(False, help="only names or ids read from stdin, one a line")
     host: str | None = option(None, help="those on hosts of this pattern")
+    host_timeout: Duration = option(5.0, help="how long a host may take to answer; then it is shown as last known")
+    allow_unknown_host: bool = option(False, help="trust a host whose key is not known yet, and keep its key")
 
 
 class ShapeOptions(Options):
@@ -64,7 +66,8 @@ def list_(c: Context, o: List) -> Results[AgentRow]:
 
 
 def rows(o: List) -> Results[Any]:
-    team = Team.of(Inventory(o.settings), (o.host,) if o.host else ()).with_hand_made()
+    inventory = Inventory(o.settings, o.allow_unknown_host)
+    team = Team.of(inventory, (o.host,) if o.host else (), timeout=o.host_timeout).with_hand_made()
     found = [*team.rows(), *(broken_row(broken) for broken in team.broken)]
     wanted = typed_names() if o.stdin else None
     found = [row for row in found if passes(row, o) and (wanted is None or row.name in wanted or row.id in wanted)]

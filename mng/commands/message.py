@@ -68,7 +68,7 @@ def message(c: Context, o: Message) -> Results[Sent | Outcome]:
     Each ends as delivered, blocked (it waits for something else first), dead or unknown, with the evidence.
     """
     team, text, words = (
-        Team.of(Inventory(o.settings), o.hosts, o.words).with_hand_made(),
+        Team.of(Inventory(o.settings, o.allow_unknown_host), o.hosts, o.words).with_hand_made(),
         given_message(o.message, o.message_file),
         list(o.agents),
     )

@@ -118,7 +118,7 @@ def provision(c: Context, o: Provision) -> Results[Task]:
 def places_of(o: Provision) -> tuple[list[Place], list[Task]]:
     """Which roles for which hosts, and a row for every word that names no agent. UsageError here or never."""
     asked, given, values = roles_of(o), steps_of(o), variables(o)
-    team = Team.of(Inventory(o.settings), o.hosts, o.words)
+    team = Team.of(Inventory(o.settings, o.allow_unknown_host), o.hosts, o.words)
     if o.agents or o.all_ or o.include or o.stdin:
         picked = chosen(team, o)
         failures = [

@@ -35,7 +35,7 @@ def start(c: Context, o: Start) -> Results[Outcome]:
 
     Each goes on with its own conversation, where its program keeps one.
     """
-    team = Team.of(Inventory(o.settings), o.hosts, o.words).with_hand_made()
+    team = Team.of(Inventory(o.settings, o.allow_unknown_host), o.hosts, o.words).with_hand_made()
     agents = chosen(team, o)
     results = agents.each(lambda agent: started(agent, team, o))
     if (o.connect or o.connect_command) and not results.exit_code and not o.dry_run:

@@ -41,7 +41,7 @@ def stop(c: Context, o: Stop) -> Results[Outcome]:
 
     Every process of an agent ends, and its tmux session. `mng start` goes on with its conversation.
     """
-    team = Team.of(Inventory(o.settings), o.hosts, o.words).with_hand_made()
+    team = Team.of(Inventory(o.settings, o.allow_unknown_host), o.hosts, o.words).with_hand_made()
     agents = chosen(team, o, sessions=o.session)
     grace = o.graceful_timeout if o.graceful else 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import hmac
 import socket
@@ -61,13 +62,11 @@ def trust(client: paramiko.SSHClient, target: Target, way: Way, allow: bool) -> 
     revoked = {key for marker, _, key in lines if marker == "@revoked"}
     name = way.host if way.port == 22 else f"[{way.host}]:{way.port}"  # as paramiko will look it up
     for marker, kind, key in lines:
-        if (
-            not marker
-            and key not in revoked
-            and (entry := paramiko.hostkeys.HostKeyEntry.from_line(f"{name} {kind} {key}"))
-            and entry.key
-        ):
-            client.get_host_keys().add(name, kind, entry.key)
+        if not marker and key not in revoked:
+            with contextlib.suppress(ValueError, paramiko.SSHException, paramiko.hostkeys.InvalidHostKey):
+                entry = paramiko.hostkeys.HostKeyEntry.from_line(f"{name} {kind} {key}")
+                if entry and entry.key:
+                    client.get_host_keys().add(name, kind, entry.key)
 
     class Policy(paramiko.MissingHostKeyPolicy):  # type: ignore[misc]
         def missing_host_key(self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import re
 import socket
 import subprocess
 import threading
@@ -54,8 +55,7 @@ class Link:
     def close(self) -> None:
         self.client.close()
         if self.tunnel:
-            self.tunnel.kill()
-            self.tunnel.wait()
+            tunnel_said(self.tunnel)
 
 
 @dataclass
@@ -95,7 +95,7 @@ class Links:
                 with self.turn:
                     link.open -= 1
                     link.locks -= lock
-                    if link.alive and isinstance(error, paramiko.ChannelException):
+                    if link.alive:  # paramiko tells only one of several refusals at once from other errors
                         link.limit = max(min(link.limit, link.open), 1)
                     elif link in self.links:
                         self.links.remove(link)
@@ -163,9 +163,12 @@ def connect(target: Target, deadline: float, allow_unknown: bool, patience: floa
 
 
 def attempt(target: Target, way: Way, deadline: float, allow_unknown: bool) -> Link:
+    import logging
+
     import fabric
     import paramiko
 
+    logging.getLogger("paramiko").setLevel(logging.CRITICAL)  # it would print tracebacks of what is translated here
     began, tunnel, connection = time.monotonic(), None, None
     left = max(deadline - began, 0.1)
     try:
@@ -258,8 +261,8 @@ def translated(error: BaseException, target: Target, way: Way, alive: bool, prox
     if isinstance(error, OSError) and not isinstance(error, ConnectionResetError | BrokenPipeError):
         return Unreachable(f"{where}: {error.strerror or error}{by}")
     if "banner" in str(error) or isinstance(error, OSError | EOFError) or not alive:
-        final = "denied" in proxy.lower() or "verification failed" in proxy.lower() or "resolve" in proxy.lower()
-        kind = Unreachable if final else TurnedAway
+        again = not proxy or re.search("closed by|reset by|banner|kex_exchange", proxy)
+        kind = TurnedAway if again else Unreachable
         why = f": {proxy}" if proxy else ""
         return kind(f"{where}: it closed the connection at once{by}{why}", "" if proxy else "its MaxStartups?")
     return Unreachable(f"{where}: {said(error)}{by}")

@@ -47,9 +47,6 @@ class SshRunner:
         live: Live | None = None,
     ) -> Done:  # fmt: skip
         """`timeout` counts from the moment that the host is reached. Lost: what became of the command is not known."""
-        if self.pid != os.getpid():
-            self.links.forget()
-            self.pid = os.getpid()
         self.keeps()
         began, patience = time.monotonic(), max(timeout or 60.0, 60.0)
         with self.links.session(began + patience) as (_, channel):
@@ -69,6 +66,9 @@ class SshRunner:
 
     def keeps(self) -> None:
         """Lost if a lock of this thread is gone with its connection: what it protects must not go on."""
+        if self.pid != os.getpid():  # forked: connections and locks are the other's
+            self.links.forget()
+            self.pid, self.held = os.getpid(), threading.local()
         for path, channel in getattr(self.held, "locks", []):
             if channel.closed or not channel.get_transport().is_active():
                 raise Lost(
@@ -113,6 +113,7 @@ class SshRunner:
     @contextlib.contextmanager
     def lock(self, path: str, timeout: float) -> Iterator[None]:
         """Held by a shell on the host, so that it is free once the connection is gone; then nothing more runs here under it."""
+        self.keeps()
         with self.links.session(time.monotonic() + 60, lock=True) as (_, channel):
             line = cmd("sh", "-c", LOCK, "sh", path, int(timeout), os.getpid())
             talk = Talk(self, channel, line, None, watch=False)

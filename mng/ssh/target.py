@@ -126,7 +126,7 @@ def proxy(one: dict[str, str], target: Target, tokens: dict[str, str]) -> tuple[
         return words, jumps.split(",")[0]
     command = one.get("proxycommand", "none")
     if command != "none":
-        return ["/bin/sh", "-c", "exec " + expanded(command, tokens)], command
+        return [os.environ.get("SHELL") or "/bin/sh", "-c", "exec " + expanded(command, tokens)], command
     return [], f"{tokens['h']}:{tokens['p']}"
 
 

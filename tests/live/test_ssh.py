@@ -3,11 +3,12 @@
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from mng.cli.chosen import side_by_side
 from mng.errors import CommandFailed, MngError
 from mng.inventory.provider import HostSpec, Provider
 from mng.inventory.ssh import Ssh
@@ -16,11 +17,13 @@ from mng.settings import Settings
 from mng.shell import cmd, raw
 from mng.ssh.runner import SshRunner
 from mng.ssh.target import Target
+from tests.bed.need import missing
 from tests.bed.sshd import Sshd
 from tests.bed.world import World
 from tests.unit.inventory.test_contract import TestContract as Contract
 
 pytestmark = pytest.mark.live
+To = Callable[..., SshRunner]
 
 
 @pytest.fixture
@@ -35,11 +38,23 @@ def ssh(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sshd]:
 
 
 @pytest.fixture
-def runner(ssh: Sshd) -> Iterator[SshRunner]:
-    ssh.start("web")
-    runner = SshRunner(Target("web"))
+def to() -> Iterator[Callable[..., SshRunner]]:
+    """`to("web")` is a runner for that host."""
+    made: list[SshRunner] = []
+
+    def runner(name: str, *options: str) -> SshRunner:
+        made.append(SshRunner(Target(name, options=options)))
+        return made[-1]
+
     yield runner
-    runner.close()
+    for one in made:
+        one.close()
+
+
+@pytest.fixture
+def runner(ssh: Sshd, to: To) -> SshRunner:
+    ssh.start("web")
+    return to("web")
 
 
 class TestSshContract(Contract):
@@ -102,10 +117,10 @@ def test_put_and_get(runner: SshRunner, ssh: Sshd) -> None:
 
 
 @pytest.mark.parametrize("flock", [True, False])
-def test_a_lock_is_held_by_one_and_freed_by_a_dropped_connection(ssh: Sshd, flock: bool) -> None:
+def test_a_lock_is_held_by_one_and_freed_by_a_dropped_connection(ssh: Sshd, flock: bool, to: To) -> None:
     env = {} if flock else ssh.world.without("flock")
     host = ssh.start("web", env=env)
-    one, two, path, order = SshRunner(Target("web")), SshRunner(Target("web")), str(host.root / "l" / "lock"), list[str]()
+    one, two, path, order = to("web"), to("web"), str(host.root / "l" / "lock"), list[str]()
 
     def other() -> None:
         with two.lock(path, timeout=10):
@@ -144,3 +159,225 @@ def test_every_command_on_a_host(ssh: Sshd) -> None:
     mng("destroy", "-f", "b1")
     assert mng("list", "--json").json == [] and list((host.dir / "agents").iterdir()) == []
     assert work.is_dir()
+
+
+def test_a_first_message_is_delivered_by_a_process_with_a_connection_of_its_own(ssh: Sshd) -> None:
+    ssh.world.env["SSH_AUTH_SOCK"] = ""
+    host, mng = ssh.start("web"), ssh.world.mng
+    made = mng(
+        "create", "d", "demo", "--host", "web", "--in-place", "--from", f"web:{host.home}", "-m", "hello demo", "--no-connect"
+    )
+    assert "in background (PID:" in made.err
+    ssh.world.wait(lambda: "hello demo" in mng("logs", "d@web", "transcript").out, 30)
+    ssh.world.wait(lambda: "delivered" in mng("logs", "d@web", "delivery").out, 30)
+    assert "and again" in mng("message", "d", "-m", "and again", "--wait").out
+    row = mng("list", "--json").json[0]
+    assert (row["state"], row["state_source"]) == ("WAITING", "file")
+    mng("destroy", "-f", "d")
+
+
+def test_exec_on_hosts_themselves(ssh: Sshd) -> None:
+    one, two = ssh.start("one"), ssh.start("two")
+    ran = ssh.world.mng("exec", "--host", "one", "pwd; cat", input="typed\n", cwd="/")
+    assert ran.out.endswith("typed\n") and ran.code == 0
+    assert ssh.world.mng("exec", "--host", "one", "exit 7", check=False).code == 7
+    both = ssh.world.mng("exec", "--host", "one,two", "echo $MNG_HOST_DIR")
+    assert sorted(both.out.splitlines()) == [f"one | {one.dir}", f"two | {two.dir}"]
+    assert one.count("Starting session") == 3 and two.count("Starting session") == 1
+    as_user = ssh.world.mng("exec", "--host", "one", "--user", "nobody", "id -un", check=False)
+    assert as_user.out == "nobody\n" or "sudo" in as_user.err
+
+
+def test_a_host_that_is_not_known_is_refused_with_its_fingerprint(ssh: Sshd) -> None:
+    host = ssh.start("web", known=False)
+    print_of = ssh.world.run("ssh-keygen", "-lf", host.root / "key.pub").out.split()[1]
+    refused = ssh.world.mng("exec", "--host", "web", "true", check=False)
+    assert refused.code == 4 and print_of in refused.err and "--allow-unknown-host" in refused.err
+    assert host.count("Accepted") == 0
+    ssh.world.mng("exec", "--host", "web", "--allow-unknown-host", "true")
+    ssh.world.mng("exec", "--host", "web", "true")
+    ssh.world.run("ssh", "-o", "BatchMode=yes", "web", "true")
+    lines = (ssh.folder / "known_hosts").read_text()
+    other = ssh.key.with_suffix(".pub").read_text().split()[1]
+    (ssh.folder / "known_hosts").write_text(
+        f"not a line\n[127.0.0.1]:{host.port} ssh-ed25519 x\n" + lines.replace(lines.split()[2], other)
+    )
+    changed = ssh.world.mng("exec", "--host", "web", "--allow-unknown-host", "true", check=False)
+    assert changed.code == 4 and "CHANGED" in changed.err and "ssh-keygen -R" in changed.err
+
+
+@pytest.mark.parametrize("shell", ["/bin/bash", "/usr/bin/fish", "/usr/bin/tcsh", "/usr/bin/zsh"])
+def test_any_login_shell(ssh: Sshd, shell: str, to: To) -> None:
+    """sshd takes the shell of /etc/passwd; here a ForceCommand hands the line to another one as sshd would."""
+    if not Path(shell).exists():
+        missing(f"{shell} is not installed")
+    ssh.start("web", config=f'ForceCommand {shell} -c "$SSH_ORIGINAL_COMMAND"')
+    line = "printf '%s|' 'it''s' \"a\\b\" '!x' '%h' '$HOME' 'a\nb'; echo ü"
+    assert to("web").run(raw(line)).out == "it's|a\\b|!x|%h|$HOME|a\nb|ü\n".replace("it's", "its").encode()
+
+
+def test_start_up_files_that_print_and_a_home_with_a_space(ssh: Sshd, to: To) -> None:
+    home = ssh.world.root / "a home"
+    home.mkdir()
+    noise = "echo noise; echo more noise >&2; printf 'no newline \\001 '\n"
+    (home / ".bashrc").write_text(noise)
+    ssh.start(
+        "web", env={"HOME": str(home), "MNG_HOST_DIR": ""}, config='ForceCommand bash -c ". ~/.bashrc; $SSH_ORIGINAL_COMMAND"'
+    )
+    runner, mng = to("web"), ssh.world.mng
+    done = runner.run(raw("echo out; echo err >&2"))
+    assert (done.out, done.err) == (b"out\n", b"err\n")
+    mng("create", "a", "--agent-cmd", "cat", "--host", "web", "--in-place", "--from", "web:~", "--no-connect")
+    assert mng("exec", "a@web", "pwd").out == f"{home}\n"
+    assert [row["state"] for row in mng("list", "--json").json] == ["RUNNING"]
+    assert (home / ".mng" / "agents").is_dir()
+    mng("destroy", "-f", "a@web")
+
+
+def test_a_login_shell_that_runs_nothing_is_told(ssh: Sshd, to: To) -> None:
+    ssh.start("web", config='ForceCommand echo "This account is not available"')
+    with pytest.raises(MngError, match="its login shell ran nothing; it said: This account is not available"):
+        to("web").run(cmd("true"))
+
+
+# --- limits
+
+
+def test_fifty_operations_at_once_under_tight_limits(ssh: Sshd, to: To) -> None:
+    ssh.start("web", config="MaxSessions 2\nMaxStartups 3")
+    runner = to("web")
+    done = side_by_side(lambda number: runner.run(cmd("echo", number)).text, range(50), 50)
+    assert done == [str(number) for number in range(50)] and runner.links.opened == 1
+
+    def locked(number: int) -> str:
+        with runner.lock(f"{ssh.hosts['web'].root}/lock{number}", timeout=20):
+            return runner.run(cmd("echo", number)).text
+
+    assert side_by_side(locked, range(8), 8) == [str(number) for number in range(8)]
+    processes = [ssh.world.start("mng", "exec", "--host", "web", f"echo {number}") for number in range(20)]
+    assert [process.communicate(timeout=120)[0] for process in processes] == [f"{number}\n" for number in range(20)]
+
+
+def test_one_session_is_enough(ssh: Sshd, to: To) -> None:
+    ssh.start("web", config="MaxSessions 1")
+    runner = to("web")
+    with runner.lock(f"{ssh.hosts['web'].root}/lock", timeout=5):
+        assert runner.run(cmd("echo", "there")).text == "there"
+
+
+# --- the way there
+
+
+def test_jumps_by_one_and_by_many(ssh: Sshd, to: To) -> None:
+    jump, second = ssh.start("jump", config="MaxStartups 3"), ssh.start("second")
+    hosts = [ssh.start(f"in{number}") for number in range(6)]
+    for host in hosts:
+        ssh.alias(host.name, f"Port {host.port}", "ProxyJump jump")
+    ssh.alias("far", f"Port {hosts[0].port}", "ProxyJump jump,second")
+    names = [host.name for host in hosts]
+    assert side_by_side(lambda name: to(name).run(cmd("echo", name)).text, names, 6) == names
+    assert jump.count("Accepted publickey") >= 6
+    assert to("far").run(cmd("echo", "far")).text == "far"
+    assert second.count("Accepted publickey") == 1
+    before = jump.count("Accepted publickey")
+    assert to("in1", "-o", "ProxyJump=none").run(cmd("echo", "near")).text == "near"
+    assert jump.count("Accepted publickey") == before
+
+
+def test_a_jump_that_is_not_trusted_or_not_there_is_told(ssh: Sshd, to: To) -> None:
+    ssh.start("jump", known=False)
+    inside = ssh.start("inside")
+    ssh.alias("inside", f"Port {inside.port}", "ProxyJump jump")
+    with pytest.raises(MngError, match=r"by way of jump: .*[Hh]ost key verification failed"):
+        to("inside").run(cmd("true"))
+
+
+def test_settings_of_ssh_config_count(ssh: Sshd, to: To) -> None:
+    web = ssh.start("web", alias=False)
+    other = ssh.new_key(ssh.folder / "other")
+    ssh.alias("by-command", f"Port {web.port}", "ProxyCommand bash -c 'exec 3<>/dev/tcp/%h/%p; cat <&3 & cat >&3'")
+    assert to("by-command").run(cmd("echo", "1")).text == "1"
+    (ssh.folder / "more").write_text(f"Match host inc* exec true\n    Port {web.port}\nHost included\n    HostName 127.0.0.1\n")
+    ssh.config.write_text(f"Include {ssh.folder}/more\nHost *\n" + ssh.config.read_text())
+    assert ssh.world.mng("exec", "--host", "included", "echo 2").out == "2\n"
+    ssh.alias("wrong-key", f"Port {web.port}", f"IdentityFile {other}", "IdentitiesOnly yes", "IdentityAgent none")
+    text = ssh.config.read_text().replace(f"    IdentityFile {ssh.key}\n", "")
+    ssh.config.write_text(text)
+    refused = ssh.world.mng("exec", "--host", "wrong-key", "true", check=False)
+    assert refused.code == 4 and "is not let in" in refused.err and str(other) in refused.err
+    known = (ssh.folder / "known_hosts").read_text()
+    (ssh.folder / "known_hosts").write_text("the-alias " + " ".join(known.split()[1:]) + "\n")
+    ssh.alias("aliased", f"Port {web.port}", f"IdentityFile {ssh.key}", "HostKeyAlias the-alias")
+    assert ssh.world.mng("exec", "--host", "aliased", "echo 3").out == "3\n"
+    ssh.world.run("ssh-keygen", "-H", "-f", ssh.folder / "known_hosts")
+    assert ssh.world.mng("exec", "--host", "aliased", "echo 4").out == "4\n"
+
+
+def test_keys_of_an_agent(ssh: Sshd) -> None:
+    host = ssh.start("web", alias=False)
+    held = ssh.new_key(ssh.folder / "held", "a passphrase")
+    (host.root / "authorized_keys").write_text(held.with_suffix(".pub").read_text())
+    ssh.alias("web", f"Port {host.port}", f"IdentityFile {held}")
+    refused = ssh.world.mng("exec", "--host", "web", "true", check=False)
+    assert refused.code == 4 and "ssh-add" in refused.err
+    socket = ssh.world.root / "agent"
+    agent = ssh.world.start("ssh-agent", "-D", "-a", socket)
+    ask = ssh.world.tool("ask", "#!/bin/sh\necho a passphrase\n")
+    ssh.world.wait(socket.exists)
+    env = {"SSH_AUTH_SOCK": str(socket), "SSH_ASKPASS": str(ask), "SSH_ASKPASS_REQUIRE": "force", "DISPLAY": ":0"}
+    ssh.world.run("ssh-add", held, env=env)
+    assert ssh.world.mng("exec", "--host", "web", "echo in", env=env).out == "in\n"
+    ssh.alias("by-socket", f"Port {host.port}", f"IdentityFile {held}", f"IdentityAgent {socket}", "IdentitiesOnly yes")
+    assert ssh.world.mng("exec", "--host", "by-socket", "echo in").out == "in\n"
+    ssh.alias("no-agent", f"Port {host.port}", f"IdentityFile {held}", "IdentityAgent none")
+    assert ssh.world.mng("exec", "--host", "no-agent", "true", env=env, check=False).code == 4
+    agent.kill()
+
+
+# --- many, one dead, one slow
+
+
+def test_twenty_hosts_one_dead_one_slow(ssh: Sshd) -> None:
+    hosts = side_by_side(lambda number: ssh.start(f"h{number}", alias=False), range(20), 4)
+    for host in hosts:
+        ssh.alias(host.name, f"Port {host.port}")
+        host.fill(ssh.world.prefix, 3)
+    ssh.black_hole("dead")
+    ssh.slow("slow", hosts[0], 1.5)
+    settings = ssh.world.home / ".mng" / "profiles" / "default" / "settings.toml"
+    settings.parent.mkdir(parents=True)
+    names = [*(host.name for host in hosts), "dead"]
+    settings.write_text("[providers.lab]\nbackend = 'ssh'\n" + "".join(f"[providers.lab.hosts.{name}]\n" for name in names))
+    mng = ssh.world.mng
+    began = time.monotonic()
+    listed = mng("list", "--json", "--host-timeout", "4")
+    assert time.monotonic() - began < 4 + 3
+    rows = listed.json
+    assert len(rows) == 60 and {row["state"] for row in rows} == {"RUNNING"}
+    assert "dead is UNREACHABLE" in listed.err
+    assert [host.count("Accepted publickey") for host in hosts] == [1] * 20
+    assert [host.count("Starting session") for host in hosts] == [1] * 20
+    hosts[3].stop()
+    again = mng("list", "--host-timeout", "4").out.splitlines()
+    lost = [line for line in again if "@h3 " in line]
+    assert len(lost) == 3 and all("UNKNOWN(was RUNNING)" in line and "UNREACHABLE (as of 20" in line for line in lost)
+    assert sum("RUNNING " in line and "UNKNOWN" not in line for line in again) >= 57
+    gone = mng("exec", "h3-a0@h3", "true", check=False)
+    assert gone.code == 4 and "h3" in gone.err
+    assert mng("exec", "--host", "slow", "echo in time").out == "in time\n"
+
+
+def test_connecting_to_a_terminal_elsewhere(ssh: Sshd) -> None:
+    host, mng = ssh.start("web"), ssh.world.mng
+    mng("create", "t", "--agent-cmd", "cat", "--host", "web", "--in-place", "--from", "web:/tmp", "--no-connect")
+    terminal = ssh.world.pty("mng", "connect", "t@web", "--retry-delay", "1")
+    terminal.expect(f"{ssh.world.prefix}t")
+    terminal.line("typed by hand")
+    ssh.world.wait(lambda: mng("logs", "t@web", "screen").out.count("typed by hand") == 2)
+    ssh.world.wait(lambda: time.time() - (host.dir / "activity" / "ssh").stat().st_mtime < 3)
+    host.drop()
+    terminal.expect("connection to web is lost; again in 1 s")
+    terminal.expect("typed by hand")
+    terminal.send("\x02d")
+    assert terminal.wait() == 0
+    mng("destroy", "-f", "t@web")
