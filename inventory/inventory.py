@@ -46,7 +46,7 @@ class Inventory:
         self.settings = settings = settings or settings_module.load()
         self.local = Local(str(settings.host_dir), settings.prefix)
         self.allow_unknown_host = allow_unknown_host
-        self.cache = settings.host_dir / "cache" / "hosts"
+        self.seen = settings.host_dir / "hosts"
         self.loaded: dict[str, Provider] = {}
         self.wanted = False  # for hosts by name: only then inventories that are programs are run
         self.read: dict[bool, Hosts] = {}
@@ -55,7 +55,7 @@ class Inventory:
     def providers(self) -> list[Provider]:
         """This machine, those of the settings, `ssh`, once it was used, and those of plugins."""
         known: dict[str, list[str]] = {}
-        for one in last_known.all_known(self.cache):
+        for one in last_known.all_known(self.seen):
             known.setdefault(one.provider, []).append(one.name)
         names = dict.fromkeys([*self.settings.providers, *(["ssh"] if "ssh" in known else [])])
         theirs = {one.name: one for one in self.of_plugins}
@@ -185,10 +185,10 @@ class Inventory:
         if not host.local:
             ids = files.names(f"{host.dir}/agents") if files else []
             data = {id_: files.read(f"{host.agent_dir(id_)}/data.json") for id_ in ids} if files else {}
-            last_known.remember(self.cache, host, {id_: text for id_, text in data.items() if text}, states)
+            last_known.remember(self.seen, host, {id_: text for id_, text in data.items() if text}, states)
 
     def recall(self, host: Host) -> last_known.LastKnown | None:
-        return last_known.recall(self.cache, host)
+        return last_known.recall(self.seen, host)
 
 
 def on_host(host: Host, files: Tree) -> list[Found]:

@@ -1,4 +1,4 @@
-"""What was last known of hosts elsewhere: for when one does not answer. Disposable; the truth is on the hosts."""
+"""What was last known of hosts elsewhere: for when one does not answer. The truth is on the hosts."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ contents = Contents(
         "list": Entry("List agents", AGENTS, ("ls",)),
         "stop": Entry("Stop agents", AGENTS, ("s",)),
         "start": Entry("Start stopped agents", AGENTS),
-        "exec": Entry("Run a shell command where agents work", AGENTS, ("x",)),
+        "exec": Entry("Run a shell command where agents work, or on hosts", AGENTS, ("x",)),
         "restore": Entry("Bring a destroyed agent back, with the work that was saved of it", AGENTS),
         "rename": Entry("Rename an agent", AGENTS, ("mv",)),
         "message": Entry("Send a message to agents", DATA, ("msg",)),

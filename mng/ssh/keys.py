@@ -25,16 +25,11 @@ class UnknownHost(Unreachable):
 
 def known(way: Way) -> list[tuple[str, str, str]]:
     """(marker, type, key) of all that known_hosts files have of the host; of the plain name only where `[name]:port` has none."""
-    found = []
     lines = [line.split() for file in way.known for line in text_of(file).splitlines() if line[:1] not in ("#", "")]
-    for name in way.names:
-        for words in lines:
-            marker = words.pop(0) if words and words[0].startswith("@") else ""
-            if len(words) > 2 and named(words[0], name):
-                found.append((marker, words[1], words[2]))
-        if found:
-            break
-    return found
+    marked = [words if words and words[0].startswith("@") else ["", *words] for words in lines]
+    entries = [words for words in marked if len(words) > 3]
+    by_name = ([(marker, kind, key) for marker, field, kind, key, *_ in entries if named(field, name)] for name in way.names)
+    return next((found for found in by_name if found), [])
 
 
 def text_of(file: Path) -> str:
@@ -47,8 +42,11 @@ def text_of(file: Path) -> str:
 def named(field: str, name: str) -> bool:
     """Whether the first field of a line of known_hosts means the name: hashed, or patterns with * ? and !"""
     if field.startswith("|1|"):
-        _, _, salt, digest, *_ = [*field.split("|"), ""]
-        return hmac.new(base64.b64decode(salt), name.encode(), hashlib.sha1).digest() == base64.b64decode(digest)
+        salt, _, digest = field.removeprefix("|1|").partition("|")
+        try:
+            return hmac.new(base64.b64decode(salt), name.encode(), hashlib.sha1).digest() == base64.b64decode(digest)
+        except ValueError:
+            return False
     patterns = [pattern.replace("[", "[[]") for pattern in field.lower().split(",")]
     hits = [pattern for pattern in patterns if fnmatch(name.lower(), pattern.removeprefix("!"))]
     return bool(hits) and not any(pattern.startswith("!") for pattern in hits)

@@ -107,7 +107,7 @@ class SshRunner:
 
     def attach(self, command: Cmd) -> int:
         """Give the terminal to the command on the host until it ends, by the system's ssh; 255: no connection."""
-        words = ["ssh", "-t", *self.target.words, plain_line(command.line)]
+        words = ["ssh", "-t", "-o", "RemoteCommand=none", *self.target.words, plain_line(command.line)]
         return subprocess.run(words).returncode
 
     @contextlib.contextmanager

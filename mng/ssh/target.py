@@ -72,7 +72,7 @@ def resolve(target: Target) -> Way:
         raise UsageError(f"ssh -G {target} does not end", "a Match exec in ssh_config?") from None
     if done.returncode:
         lines = done.stderr.decode(errors="replace").strip().splitlines()
-        raise UsageError(f"ssh can't make sense of {target}: {lines[-1] if lines else done.returncode}", "see: ssh_config(5)")
+        raise UsageError(f"ssh can't make sense of {target}: {lines[0] if lines else done.returncode}", "see: ssh_config(5)")
     said: dict[str, list[str]] = {}
     for line in done.stdout.decode(errors="replace").splitlines():
         key, _, value = line.partition(" ")

@@ -2,12 +2,16 @@
 
 import re
 import shlex
+import tomllib
 from itertools import takewhile
 from pathlib import Path
 
 import pytest
 
 from mng.commands import contents
+from mng.inventory.ssh import Ssh
+from mng.settings import Settings
+from tests.bed.sshd import Sshd
 from tests.bed.venv import own_mng
 from tests.bed.world import Ran, World
 
@@ -34,7 +38,14 @@ def test_a_block_of_bash_works(world: World, page: Path, block: str) -> None:
     with_tasks(world, page)
     if "plugin add" in block:
         own_mng(world)
-    ran = world.run("bash", "-e", "-c", block, timeout=120)
+    bed = Sshd(world) if page.name == "hosts.md" else None
+    try:
+        if bed:
+            bed.start("gpu-box")
+        ran = world.run("bash", "-e", "-c", block, timeout=120)
+    finally:
+        if bed:
+            bed.end()
     assert "Traceback" not in ran.err and "warning" not in ran.err, str(ran)
     if page == README and "mng create scout" in block:
         the_tour_does_what_its_comments_say(world, ran)
@@ -54,6 +65,12 @@ def with_tasks(world: World, page: Path) -> None:
     if files:
         world.git("add", "-A")
         world.git("commit", "-q", "-m", "Tasks")
+
+
+def test_the_settings_of_the_page_about_hosts_are_ones() -> None:
+    data = tomllib.loads(fenced(ROOT / "docs" / "hosts.md", "toml")[0])
+    hosts = Ssh("lab", Settings(**data)).hosts()
+    assert [(host.name, host.tags) for host in hosts] == [("gpu-box", {"gpu": "yes"}), ("build", {})]
 
 
 @pytest.mark.live

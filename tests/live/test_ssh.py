@@ -143,6 +143,12 @@ def test_a_lock_is_held_by_one_and_freed_by_a_dropped_connection(ssh: Sshd, floc
         assert one.run(cmd("echo", "mine")).text == "mine"
 
 
+def test_a_folder_of_the_host_is_needed(ssh: Sshd) -> None:
+    ssh.start("web")
+    refused = ssh.world.mng("create", "a", "demo", "--host", "web", "--in-place", "--no-connect", check=False)
+    assert refused.code == 2 and "--from web:PATH" in refused.err
+
+
 def test_every_command_on_a_host(ssh: Sshd) -> None:
     host, mng = ssh.start("web"), ssh.world.mng
     work = host.home / "work"
@@ -370,7 +376,7 @@ def test_twenty_hosts_one_dead_one_slow(ssh: Sshd) -> None:
 def test_connecting_to_a_terminal_elsewhere(ssh: Sshd) -> None:
     host, mng = ssh.start("web"), ssh.world.mng
     mng("create", "t", "--agent-cmd", "cat", "--host", "web", "--in-place", "--from", "web:/tmp", "--no-connect")
-    terminal = ssh.world.pty("mng", "connect", "t@web", "--retry-delay", "1")
+    terminal = ssh.world.pty("mng", "connect", "t@web", "--retry", "2", "--retry-delay", "1")
     terminal.expect(f"{ssh.world.prefix}t")
     terminal.line("typed by hand")
     ssh.world.wait(lambda: mng("logs", "t@web", "screen").out.count("typed by hand") == 2)
@@ -380,4 +386,9 @@ def test_connecting_to_a_terminal_elsewhere(ssh: Sshd) -> None:
     terminal.expect("typed by hand")
     terminal.send("\x02d")
     assert terminal.wait() == 0
+    once = ssh.world.pty("mng", "connect", "t@web", "--no-reconnect")
+    once.expect("typed by hand")
+    host.drop()
+    once.expect("ssh ended with exit code 255")
+    assert once.wait() == 5
     mng("destroy", "-f", "t@web")
