@@ -37,7 +37,7 @@ def installed() -> dict[str, Package]:
             for line in ours.partition("\n[")[0].splitlines():
                 name, equals, module = (part.strip() for part in line.partition("="))
                 if equals:
-                    found[name] = Package(name, module, package, version)
+                    found[name] = Package(name, module, plain(package), version)
     return found
 
 

@@ -12,7 +12,7 @@ from typing import ClassVar, Literal
 
 from invoke.context import Context
 
-from mng import settings
+from mng import hooks, settings
 from mng.agents.types import AgentType, choose, known, names
 from mng.cli.command import command
 from mng.cli.options import CommonOptions, Duration, option
@@ -69,7 +69,9 @@ def doctor(c: Context, o: Doctor) -> Results[Finding]:
     host, usual = inventory.local.host, usual_type(o)
     work: dict[str, Callable[[], Sequence[Check]]] = {name: partial(tool, host, name, o.timeout) for name in TOOLS}
     work |= {name: partial(agent, host, name, o.timeout, name in usual) for name in dict.fromkeys((*names(), *usual))}
-    work |= {f"provider {provider.name}": provider.checks for provider in inventory.providers}
+    for one in inventory.providers:
+        work[f"provider {one.name}"] = partial(inventory.asked, one, one.checks, list[Check]())
+    work |= {f"plugin {name}": partial(plugin, name, module) for name, module in hooks.now.enabled.items()}
     python = ".".join(map(str, sys.version_info[:3]))
     checks = [Check("python", "ok", f"{python} ({sys.executable})"), *configured(o), *by_deadline(work, o.timeout)]
     mends = [f"{check.name}: {check.mend}" for check in checks if check.mend]
@@ -91,6 +93,12 @@ def by_deadline(work: dict[str, Callable[[], Sequence[Check]]], seconds: float) 
         except MngError as error:
             found.append(Check(name, "warning", error.what, error.hint))
     return found
+
+
+def plugin(name: str, module: str) -> list[Check]:
+    if wrong := hooks.problem(name, module):
+        return [Check(f"plugin {name}", "warning", wrong, f"mng plugin disable {name}")]
+    return [Check(f"plugin {name}", "ok", module)]
 
 
 def version(host: Host, timeout: float, *words: str) -> str | None:

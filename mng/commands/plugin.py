@@ -143,7 +143,7 @@ def add(c: Context, o: Add) -> Results[Changed]:
     if word.startswith("-"):
         raise UsageError(f"{word!r} is no name of a package")
     there = packages.installed()
-    found = [there[word]] if word in there else [one for one in there.values() if one.package == word]
+    found = [there[word]] if word in there else [one for one in there.values() if one.package == packages.plain(word)]
     if o.dry_run:
         return Results([Changed(name=what, result="would be enabled" if found else "would be installed and enabled")])
     for one in found or packages.install(*([] if o.name else ["--upgrade"]), word, what=what):

@@ -366,6 +366,17 @@ class TestPluginCommand:
             assert ended.code == 6 and f"     {said}, then: mng plugin add NAME\n" in ended.err
 
 
+def test_doctor_looks_at_each(run: Run, put: Put) -> None:
+    put("greeter", COMMAND)
+    put("bad", "@hookimpl\ndef providers():\n    return [P()]\nclass P:\n    def __getattr__(self, name):\n        return 3")
+    put("gone", "import nothing_like_it")
+    found = {row["check"]: row for row in json.loads(run("doctor --json").out) if row["check"].startswith("plugin ")}
+    assert {name: row["status"] for name, row in found.items()} == {
+        "plugin greeter": "ok", "plugin bad": "ok", "plugin gone": "warning",
+    }  # fmt: skip
+    assert found["plugin gone"]["mend"] == "mng plugin disable gone"
+
+
 def loads(home: Path, line: str) -> set[str]:
     code = (
         f"import sys; sys.argv = ['mng', *{shlex.split(line)!r}]\nfrom mng.main import main\n"
