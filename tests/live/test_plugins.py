@@ -136,7 +136,7 @@ def test_provisioning_by_its_role(world: World, example: Mng) -> None:
 
 
 def test_a_host_of_its_provider(world: World, example: Mng) -> None:
-    example("create", "far", "clock", "--in", "sheds", "--host-name", "garden", "--no-connect")
+    example("create", "far", "clock", "--in", "sheds", "--host-name", "garden", "--from", f"garden:{world.repo}", "--no-connect")
     example("create", "near", "clock", "--no-connect")
     rows = {row["name"]: row["host"] for row in example("list", "--json").json}
     assert (rows["far"]["name"], rows["far"]["provider"], rows["near"]["name"]) == ("garden", "sheds", "local")
