@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from mng import hooks, output
 from mng import settings as settings_module
-from mng.errors import MngError, NotAvailable, UsageError
+from mng.errors import MngError, NotAvailable, NotFound, UsageError
 from mng.host import Host
 from mng.inventory import last_known
 from mng.inventory.local import Local
@@ -55,10 +55,8 @@ class Inventory:
     def providers(self) -> list[Provider]:
         """This machine, those of the settings, `ssh`, once it was used, and those of plugins."""
         known: dict[str, list[str]] = {}
-        given = {name for provider in self.settings.providers.values() for name in provider.get("hosts", ())}
         for one in last_known.all_known(self.seen):
-            if one.name not in given:
-                known.setdefault(one.provider, []).append(one.name)
+            known.setdefault(one.provider, []).append(one.name)
         names = dict.fromkeys([*self.settings.providers, *(["ssh"] if "ssh" in known else [])])
         theirs = {one.name: one for one in self.of_plugins}
         ours = [self.load(name, tuple(known.get(name, ()))) for name in names if name not in theirs]
@@ -124,13 +122,20 @@ class Inventory:
     def selection(self) -> Selection:
         """All that patterns can mean."""
         from mng.inventory.selection import Selection
+        from mng.inventory.ssh import Ssh
 
         self.wanted = True
-        return Selection(self.every(), self.written(), self.named)
+        unsure = [provider.name for provider in [*self.providers, self.ssh] if isinstance(provider, Ssh)]
+        return Selection(self.every(), self.written(), self.named, unsure)
 
     def limit_file(self, name: str) -> Path:
         """`@failed` are the hosts on which the last command failed, unless there is a file of that name."""
-        return self.failed_file if name == "failed" and not Path(name).exists() else Path(name).expanduser()
+        file = Path(name).expanduser()
+        if name != "failed" or file.exists():
+            return file
+        if not self.failed_file.exists():
+            raise NotFound("--limit @failed: no host failed the last time")
+        return self.failed_file
 
     @property
     def failed_file(self) -> Path:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from mng import output
-from mng.errors import NotFound
+from mng.errors import MngError, NotFound
 from mng.host import Host
 from mng.inventory import patterns
 from mng.inventory.hosts import Hosts
@@ -18,8 +19,11 @@ from mng.names import near
 class Selection:
     """`every`: what providers list. `named` finds a host by its name, also one that nobody lists."""
 
-    def __init__(self, every: list[Host], written: Hosts, named: Callable[[str], Host | None]) -> None:
-        self.every, self.written, self.named = every, written, named
+    def __init__(
+        self, every: list[Host], written: Hosts, named: Callable[[str], Host | None], unsure: Container[str] = ()
+    ) -> None:
+        """`unsure`: providers that don't know the states of their hosts."""
+        self.every, self.written, self.named, self.unsure = every, written, named, unsure
         self.strays: dict[str, Host] = {}
 
     @cached_property
@@ -37,7 +41,7 @@ class Selection:
         groups["all"] = dict.fromkeys([*self.listed, *groups["all"]])
         for host in self.every:
             kinds = [f"provider_{host.provider}", *(f"tag_{key}_{value}" for key, value in host.tags.items())]
-            kinds += [f"state_{host.state.lower()}"] if host.provider != "ssh" else []
+            kinds += [f"state_{host.state.lower()}"] if host.provider not in self.unsure else []
             for kind in kinds:
                 groups.setdefault(word(kind), {})[host.name] = None
         for name in written.hosts:
@@ -48,6 +52,11 @@ class Selection:
 
     def hosts(self, pattern: Iterable[str], limit: str = "", file: Callable[[str], Path] = Path) -> list[Host]:
         """What they mean, in their order; NotFound if that is none."""
+        found = {host.id: host for name in self.chosen(pattern, limit, file) for host in self.of(name)}
+        return list(found.values())
+
+    def chosen(self, pattern: Iterable[str], limit: str = "", file: Callable[[str], Path] = Path) -> list[str]:
+        """Their names."""
         pattern = list(pattern)
         terms = [term for one in pattern for term in patterns.split(one)]
         chosen = patterns.select(terms, self.names, self.stray)
@@ -56,8 +65,25 @@ class Selection:
             chosen = [name for name in chosen if name in kept]
         if not chosen:
             raise self.nothing([*pattern, *([f"--limit {limit}"] if limit else [])], terms)
-        found = {host.id: host for name in chosen for host in self.of(name)}
-        return list(found.values())
+        return chosen
+
+    def facts(self, name: str) -> list[dict[str, Any]]:
+        """What is known of the hosts of that name without going there."""
+        if name in self.written.vars and name not in self.listed:
+            try:
+                fixed = self.written.fixed(name)
+            except MngError as error:
+                return [{"name": name, "provider": "ssh", "state": "", "problem": str(error)}]
+            if not fixed.here:
+                address = address_of(fixed.address, fixed.port, fixed.user)
+                return [{"name": name, "provider": "ssh", "state": "", "address": address, "tags": dict(fixed.tags)}]
+        facts = []
+        for host in self.of(name):
+            target = getattr(host.runner, "target", None)
+            address = address_of(target.address, target.port, target.user) if target else ""
+            state = "" if host.provider in self.unsure else host.state
+            facts.append({"name": name, "provider": host.provider, "state": state, "address": address, "tags": host.tags})
+        return facts
 
     def of(self, name: str) -> list[Host]:
         if name in self.strays:
@@ -78,7 +104,9 @@ class Selection:
             host = host or self.named(term.removeprefix("@"))
         if not host:
             close = near(term, [*self.names.hosts, *self.names.groups])
-            output.warn(f"no host or group {term}" + (f"; did you mean {' or '.join(close)}?" if close else ""))
+            hint = f"; did you mean {' or '.join(close)}?" if close else ""
+            hint = "; a pattern has commas or colons, not both" if re.search(":[!&]", term) else hint
+            output.warn(f"no host or group {term}{hint}")
             return []
         self.strays[host.name] = host
         return [host.name]
@@ -92,3 +120,9 @@ class Selection:
 def word(kind: str) -> str:
     """As the name of a group: what pattern signs could be taken for is `_`."""
     return re.sub(r"\W", "_", kind)
+
+
+def address_of(address: str, port: int, user: str) -> str:
+    """`user@address:port`, as far as they are given."""
+    whole = f"[{address}]" if ":" in address and port else address
+    return (f"{user}@" if user else "") + whole + (f":{port}" if port else "")

@@ -29,13 +29,14 @@ class Team:
 
     @classmethod
     def of(
-        cls, inventory: Inventory | None = None, patterns: Iterable[str] = (), words: Sequence[str] = (), timeout: float = 0
+        cls, inventory: Inventory | None = None, patterns: Iterable[str] = (), words: Sequence[str] = (), timeout: float = 0,
+        limit: str = "",
     ) -> Team:  # fmt: skip
         """Without an inventory that of this folder's settings. With `words`, hosts that they can't mean are not asked."""
         inventory = inventory or Inventory(settings.load())
         patterns = tuple(patterns)
         team = cls(inventory, [])
-        hosts = concerned(inventory, words) if words and not patterns else inventory.hosts(patterns)
+        hosts = concerned(inventory, words) if words and not patterns else inventory.hosts(patterns, limit)
         return team.join(hosts, timeout or (30.0 if patterns or words else 5.0))
 
     def join(self, hosts: list[Host], timeout: float) -> Team:
@@ -66,8 +67,6 @@ class Team:
             return on_host(host, host.tree())
         probe = self.probe(host)
         if probe.reached:
-            if host.state == "UNREACHABLE":
-                host.state, host.seen = "RUNNING", 0.0
             return on_host(host, probe.files)
         known = self.inventory.recall(host)
         host.state = "UNREACHABLE"

@@ -133,7 +133,7 @@ def chosen(team: Team, o: TargetOptions, sessions: Iterable[str] = ()) -> Chosen
     words = [*o.agents, *(session_name(team, session) for session in sessions)]
     from_stdin = o.stdin or "-" in words
     words = [word for word in words if word != "-"] + (lines() if from_stdin else [])
-    if not (words or o.all_ or o.include or from_stdin or o.host):
+    if not (words or o.all_ or o.include or from_stdin or o.hosts):
         raise UsageError("which agents?", "name them, or give --all")
     everyone = o.all_ or not (words or from_stdin)
     agents, failures = named(team, words)

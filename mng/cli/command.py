@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar, overload
+from typing import Any, Generic, TypeVar, cast, overload
 
 from invoke.context import Context
 from invoke.exceptions import Exit
@@ -68,6 +68,10 @@ class Command(Task[Any], Generic[R]):
     def returned(self, c: Context, o: Options) -> R:
         token = hooks.options.set(o)
         try:
+            if getattr(o, "list_hosts", False):
+                from mng.cli.hosts import listed
+
+                return cast(R, listed(o))
             result: R = super().__call__(c, o)
             return result
         finally:
@@ -89,7 +93,7 @@ class Command(Task[Any], Generic[R]):
 
     def from_line(self, c: Context, o: Any) -> R:
         """Set output up, run, show what comes back, log it all; KeyboardInterrupt ends as 130."""
-        output.begin(o.shape, quiet=o.quiet, verbose=o.verbose, shows=self.shows)
+        output.begin(o.shape, quiet=o.quiet, verbose=o.verbose, shows=None if getattr(o, "list_hosts", False) else self.shows)
         log = {key: getattr(o, key) for key in ("log_file", "log_commands", "log_command_output", "log_env_vars")}
         output.log_to(o.settings.user_dir, **log)
         hooks.tell()
@@ -97,6 +101,10 @@ class Command(Task[Any], Generic[R]):
         failure: Exception | None = None
         try:
             result = self.returned(c, o)
+            if getattr(o, "hosts", ()):
+                from mng.cli.hosts import keep_failed
+
+                keep_failed(o, result)
             output.show(result)
             code, wrong = int(getattr(result, "exit_code", 0) or 0), ""
         except KeyboardInterrupt:

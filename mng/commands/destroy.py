@@ -16,7 +16,6 @@ from mng.cli.options import CommonOptions, Duration, Options, option
 from mng.cli.targets import TargetOptions
 from mng.errors import MngError, UsageError
 from mng.host import Host
-from mng.inventory.inventory import Inventory
 from mng.records import AgentRecord, Work
 from mng.rows import Results
 
@@ -44,8 +43,7 @@ def destroy(c: Context, o: Destroy) -> Results[Outcome]:
 
     Uncommitted and untracked files and unpushed commits are kept in the source repository as refs/mng/saved/NAME/TIME.
     """
-    inventory = Inventory(o.settings, o.allow_unknown_host)
-    team = Team.of(inventory, o.hosts, o.words).with_hand_made()
+    team = o.team().with_hand_made()
     discarded = forget_broken(team, o) if o.discard else []
     if discarded and not (set(o.agents) - {row.name for row in discarded}) and not o.all_:
         return Results(discarded)
@@ -61,7 +59,7 @@ def destroy(c: Context, o: Destroy) -> Results[Outcome]:
             raise MngError("nothing destroyed")
     results = agents.by_host(lambda host, mine: destroyed(host, mine, o))
     if o.gc and not o.dry_run:
-        for done in finish(inventory):
+        for done in finish(team.inventory):
             output.note(done)
     return results
 

@@ -10,14 +10,12 @@ from invoke.context import Context
 
 from mng import output
 from mng.agents.agent import MISSING, Agent, where
-from mng.agents.team import Team
 from mng.cli.chosen import Chosen, Outcome, chosen
 from mng.cli.command import command
 from mng.cli.options import CommonOptions, Duration, Options, option
 from mng.cli.targets import TargetOptions
 from mng.errors import CommandFailed, NotFound
 from mng.host import Host
-from mng.inventory.inventory import Inventory
 from mng.records import AgentRecord, Work
 from mng.rows import Results, Row
 from mng.runner import Done
@@ -81,11 +79,10 @@ def exec_(c: Context, o: Exec) -> Results[Ran | Outcome]:
     Several words after -- are the command, each passed on as it is: mng exec web -- git log --oneline
     With --host and no agent it runs once on each of these hosts, in the home there.
     """
-    inventory = Inventory(o.settings, o.allow_unknown_host)
-    if o.host and not (o.agents or o.all_ or o.include or o.exclude or o.stdin):
-        places = Chosen([host_itself(host) for host in inventory.hosts(o.hosts)], abort=o.on_error == "abort")
+    if o.hosts and not (o.agents or o.all_ or o.include or o.exclude or o.stdin):
+        places = Chosen([host_itself(host) for host in o.inventory().hosts(o.hosts, o.limit or "")], abort=o.on_error == "abort")
     else:
-        places = chosen(Team.of(inventory, o.hosts, o.words).with_hand_made(), o)
+        places = chosen(o.team().with_hand_made(), o)
     if o.dry_run:
         for agent in places.agents:
             where = f" for {agent.name}" if agent.name != agent.host.name else ""

@@ -9,14 +9,12 @@ from invoke.context import Context
 from mng.agents import boot
 from mng.agents.agent import Agent
 from mng.agents.limits import limited, unwatch, watch
-from mng.agents.team import Team
 from mng.cli.chosen import chosen
 from mng.cli.command import command
 from mng.cli.lifecycle import LifecycleOptions, split
 from mng.cli.options import CommonOptions, Options, Placeholder, option
 from mng.cli.targets import TargetOptions
 from mng.errors import MngError
-from mng.inventory.inventory import Inventory
 from mng.records import AgentRecord
 from mng.rows import Results, Row
 
@@ -57,7 +55,7 @@ def limit(c: Context, o: Limit) -> Results[Row]:
     An agent with an idle timeout is stopped when nothing has happened for so long, and never while it works; `mng start`
     goes on with it. Without an option the limits are shown.
     """
-    team = Team.of(Inventory(o.settings, o.allow_unknown_host), o.hosts, o.words)
+    team = o.team()
     return chosen(team, o).each(lambda agent: set_limits(agent, o))
 
 

@@ -33,9 +33,10 @@ class ListOptions(Options):
     include: list[str] = option([], help="those for which the CEL expression is true")
     exclude: list[str] = option([], help="not those for which the CEL expression is true")
     stdin: bool = option(False, help="only names or ids read from stdin, one a line")
-    host: str | None = option(None, help="those on hosts of this pattern")
+    host: str | None = option(None, help="those on hosts of this pattern (as Ansible's): 'web:!web3'")
     host_timeout: Duration = option(5.0, help="how long a host may take to answer; then it is shown as last known")
     allow_unknown_host: bool = option(False, help="trust a host whose key is not known yet, and keep its key")
+    list_hosts: bool = option(False, "--hosts", help="hosts and their groups instead of agents")
 
 
 class ShapeOptions(Options):
@@ -58,15 +59,15 @@ def list_(c: Context, o: List) -> Results[AgentRow]:
 
     Every agent with its state, as its host shows it at this moment.
     """
-    inventory = Inventory(o.settings, o.allow_unknown_host)
     if o.watch is None:
-        return rows(inventory, o)
+        return rows(o)
     while True:
-        output.refresh(rows(inventory, o))
+        output.refresh(rows(o))
         time.sleep(max(o.watch, 0.1))
 
 
-def rows(inventory: Inventory, o: List) -> Results[Any]:
+def rows(o: List) -> Results[Any]:
+    inventory = Inventory(o.settings, o.allow_unknown_host)
     team = Team.of(inventory, (o.host,) if o.host else (), timeout=o.host_timeout).with_hand_made()
     found = [*team.rows(), *(broken_row(broken) for broken in team.broken)]
     wanted = typed_names() if o.stdin else None

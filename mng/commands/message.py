@@ -16,7 +16,6 @@ from mng.cli.options import CommonOptions, Duration, Exclusive, Options, option
 from mng.cli.targets import TargetOptions
 from mng.cli.text import composed, given_message, on_terminal, piped_text
 from mng.errors import MngError, UsageError
-from mng.inventory.inventory import Inventory
 from mng.names import near
 from mng.rows import Results
 
@@ -68,7 +67,7 @@ def message(c: Context, o: Message) -> Results[Sent | Outcome]:
     Each ends as delivered, blocked (it waits for something else first), dead or unknown, with the evidence.
     """
     team, text, words = (
-        Team.of(Inventory(o.settings, o.allow_unknown_host), o.hosts, o.words).with_hand_made(),
+        o.team().with_hand_made(),
         given_message(o.message, o.message_file),
         list(o.agents),
     )

@@ -10,7 +10,6 @@ from invoke.context import Context
 from mng import hooks, output
 from mng.agents.agent import Agent
 from mng.agents.ending import stop
-from mng.agents.team import Team
 from mng.cli.chosen import chosen, side_by_side
 from mng.cli.command import command
 from mng.cli.options import CommonOptions, Exclusive, Options, option
@@ -18,7 +17,6 @@ from mng.cli.provisioning import ProvisionOptions, roles_of, steps_of, variables
 from mng.cli.targets import TargetOptions
 from mng.errors import CommandFailed, MngError, NotAvailable, Unreachable, UsageError
 from mng.host import Host
-from mng.inventory.inventory import Inventory
 from mng.roles import role as roles
 from mng.roles.env import env
 from mng.roles.role import Change, Recap, Role
@@ -118,7 +116,7 @@ def provision(c: Context, o: Provision) -> Results[Task]:
 def places_of(o: Provision) -> tuple[list[Place], list[Task]]:
     """Which roles for which hosts, and a row for every word that names no agent. UsageError here or never."""
     asked, given, values = roles_of(o), steps_of(o), variables(o)
-    team = Team.of(Inventory(o.settings, o.allow_unknown_host), o.hosts, o.words)
+    team = o.team()
     if o.agents or o.all_ or o.include or o.stdin:
         picked = chosen(team, o)
         failures = [
@@ -128,7 +126,7 @@ def places_of(o: Provision) -> tuple[list[Place], list[Task]]:
         hosts = {agent.host.id: agent.host for agent in picked.agents}
         groups = [(host, [a for a in picked.agents if a.host.id == id_]) for id_, host in hosts.items()]
         return [Place(host, mine, [*asked, *roles_for(mine, values, given)]) for host, mine in groups], failures
-    if not o.host:
+    if not o.hosts:
         raise UsageError("what is to be provisioned?", "name an agent, or give --host PATTERN and --role NAME")
     if values:
         raise UsageError("--env, --env-file and --pass-env are an agent's", "name the agent")

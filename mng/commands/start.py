@@ -13,7 +13,6 @@ from mng.cli.command import command
 from mng.cli.options import CommonOptions, Options, option
 from mng.cli.targets import TargetOptions
 from mng.errors import MngError
-from mng.inventory.inventory import Inventory
 from mng.rows import Results
 
 
@@ -35,7 +34,7 @@ def start(c: Context, o: Start) -> Results[Outcome]:
 
     Each goes on with its own conversation, where its program keeps one.
     """
-    team = Team.of(Inventory(o.settings, o.allow_unknown_host), o.hosts, o.words).with_hand_made()
+    team = o.team().with_hand_made()
     agents = chosen(team, o)
     results = agents.each(lambda agent: started(agent, team, o))
     if (o.connect or o.connect_command) and not results.exit_code and not o.dry_run:

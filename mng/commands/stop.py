@@ -11,13 +11,11 @@ from mng.agents.agent import Agent
 from mng.agents.ending import GRACE
 from mng.agents.ending import stop as stop_agents
 from mng.agents.limits import remaining
-from mng.agents.team import Team
 from mng.cli.chosen import Outcome, chosen, willing
 from mng.cli.command import command
 from mng.cli.options import CommonOptions, Duration, Options, option
 from mng.cli.targets import TargetOptions
 from mng.host import Host
-from mng.inventory.inventory import Inventory
 from mng.rows import Results
 
 
@@ -41,7 +39,7 @@ def stop(c: Context, o: Stop) -> Results[Outcome]:
 
     Every process of an agent ends, and its tmux session. `mng start` goes on with its conversation.
     """
-    team = Team.of(Inventory(o.settings, o.allow_unknown_host), o.hosts, o.words).with_hand_made()
+    team = o.team().with_hand_made()
     agents = chosen(team, o, sessions=o.session)
     grace = o.graceful_timeout if o.graceful else 0
 

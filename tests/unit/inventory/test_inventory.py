@@ -98,6 +98,8 @@ def test_limits_from_files(project: Path) -> None:
     assert names("all", "@some") == ["web2", "db1"]
     with pytest.raises(UsageError, match="--limit @none: No such file"):
         names("all", "@none")
+    with pytest.raises(NotFound, match="no host failed the last time"):
+        names("all", "@failed")
     failed = Inventory().failed_file
     failed.parent.mkdir(parents=True)
     failed.write_text("web3\n")
