@@ -55,8 +55,10 @@ class Inventory:
     def providers(self) -> list[Provider]:
         """This machine, those of the settings, `ssh`, once it was used, and those of plugins."""
         known: dict[str, list[str]] = {}
+        given = {name for provider in self.settings.providers.values() for name in provider.get("hosts", ())}
         for one in last_known.all_known(self.seen):
-            known.setdefault(one.provider, []).append(one.name)
+            if one.name not in given:
+                known.setdefault(one.provider, []).append(one.name)
         names = dict.fromkeys([*self.settings.providers, *(["ssh"] if "ssh" in known else [])])
         theirs = {one.name: one for one in self.of_plugins}
         ours = [self.load(name, tuple(known.get(name, ()))) for name in names if name not in theirs]

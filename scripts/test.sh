@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 . scripts/system.sh
 PATH=$PATH:/usr/sbin # sshd
 
-need_system tmux:tmux git:git ps:procps sshd:openssh-server zsh:zsh fish:fish tcsh:tcsh shellcheck:shellcheck node:nodejs npm:npm
+need_system tmux:tmux git:git ps:procps sshd:openssh-server zsh:zsh fish:fish tcsh:tcsh busybox:busybox shellcheck:shellcheck node:nodejs npm:npm
 need_python
 install_locked requirements-dev.lock
 install_mng --editable

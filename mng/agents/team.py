@@ -67,6 +67,8 @@ class Team:
             return on_host(host, host.tree())
         probe = self.probe(host)
         if probe.reached:
+            if host.state == "UNREACHABLE":
+                host.state, host.seen = "RUNNING", 0.0
             return on_host(host, probe.files)
         known = self.inventory.recall(host)
         host.state = "UNREACHABLE"

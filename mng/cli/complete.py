@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,7 +47,7 @@ def refresh(contents: Contents, version: str, begin: bool = False) -> None:
     except OSError:
         return
     new = cache().with_name(f"complete.{os.getpid()}")
-    if names_plugins():
+    if names_plugins() or "mng.cli.plugged" in sys.modules:  # this very command may have removed the last one
         from mng.cli import plugged
 
         plugged.usual()

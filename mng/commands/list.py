@@ -59,15 +59,15 @@ def list_(c: Context, o: List) -> Results[AgentRow]:
 
     Every agent with its state, as its host shows it at this moment.
     """
+    inventory = Inventory(o.settings, o.allow_unknown_host)
     if o.watch is None:
-        return rows(o)
+        return rows(inventory, o)
     while True:
-        output.refresh(rows(o))
+        output.refresh(rows(inventory, o))
         time.sleep(max(o.watch, 0.1))
 
 
-def rows(o: List) -> Results[Any]:
-    inventory = Inventory(o.settings, o.allow_unknown_host)
+def rows(inventory: Inventory, o: List) -> Results[Any]:
     team = Team.of(inventory, (o.host,) if o.host else (), timeout=o.host_timeout).with_hand_made()
     found = [*team.rows(), *(broken_row(broken) for broken in team.broken)]
     wanted = typed_names() if o.stdin else None

@@ -69,6 +69,13 @@ def big(side: Side, took: Took, turn: int) -> None:
     side.run(["destroy", "-f", name], check=False)
 
 
+def elsewhere(side: Side, took: Took, turn: int) -> None:
+    """20 hosts with 10 agents each; the original has no such hosts here."""
+    if isinstance(side, Ours):
+        side.hosts(20, 10)
+        side.time(took, ["list"], "ssh")
+
+
 class Git(Side):
     """Plain git, for what should cost what it costs."""
 
@@ -112,6 +119,7 @@ SCENARIOS = [
     Scenario("list, 1 agent", 0.12, in_world(1, "list"), 1),
     Scenario("list, 50 agents", 0.07, in_world(50, "list"), 50),
     Scenario("list, 200 agents", 0.02, in_world(200, "list"), 200),
+    Scenario("list, 20 SSH hosts", 1500, elsewhere, unit="ms"),
     Scenario("exec", 0.15, in_world(1, "exec", "a1", "true"), 1),
     Scenario("message", 0.30, in_world(1, "message", "a1", "-m", "hello"), 1),
     Scenario("start", 0.20, start, 1),

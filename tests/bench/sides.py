@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
 
+from tests.bed.sshd import Sshd
 from tests.bed.world import World
 
 ROOT = Path(__file__).parent.parent.parent
@@ -139,6 +140,7 @@ class Original(Side):
 
 class Ours(Side):
     label = "mng"
+    bed: Sshd | None = None
 
     def __init__(self) -> None:
         venv = CACHE / "ours"
@@ -161,6 +163,25 @@ class Ours(Side):
     def grow(self, count: int) -> None:
         for number in range(1, count + 1):
             self.run(self.create(f"a{number}", "cat"), str(count))
+
+    def hosts(self, count: int, agents: int) -> None:
+        """A world called `ssh` with so many hosts and agents on each."""
+        if "ssh" in self.worlds:
+            return
+        world = self.world("ssh")
+        world.env["PATH"] = f"{world.bin}:{world.env['PATH']}"
+        self.bed = Sshd(world)
+        names = [f"h{number}" for number in range(count)]
+        for name in names:
+            self.bed.start(name).fill(world.prefix, agents)
+        settings = world.home / ".mng" / "profiles" / "default" / "settings.toml"
+        settings.parent.mkdir(parents=True)
+        settings.write_text('[providers.lab]\nbackend = "ssh"\n' + "".join(f"[providers.lab.hosts.{name}]\n" for name in names))
+
+    def end(self) -> None:
+        if self.bed:
+            self.bed.end()
+        super().end()
 
     def tab(self, took: Took, world: str) -> None:
         """The shell that is there already does it: the time is taken in it."""

@@ -154,6 +154,13 @@ class TestWhatAPluginAdds:
         run("list")
         assert "hello" not in complete.cache().read_text()
 
+    def test_completion_forgets_the_options_of_one_that_is_removed(self, run: Run, put: Put) -> None:
+        put("painter", OPTION)
+        complete.refresh(contents, "1.2.3", begin=True)
+        assert "--colour" in complete.cache().read_text()
+        assert run("plugin remove painter").err == ""
+        assert "--colour" not in complete.cache().read_text()
+
     def test_agent_types_beside_ours(self, run: Run, put: Put) -> None:
         put("typed", TYPES)
         err = run("create x kitten --dry-run --json").err
