@@ -7,10 +7,12 @@ import threading
 import time
 from collections.abc import Sequence
 
+from mng import output
 from mng.host import Host, Probe
 from mng.ssh.snapshot import Snapshot
 
 FORKS = 64
+PATIENCE = 1.0  # seconds after which a person is told what is waited for
 
 
 def probes(hosts: Sequence[Host], timeout: float) -> dict[str, Probe]:
@@ -31,13 +33,15 @@ def probes(hosts: Sequence[Host], timeout: float) -> dict[str, Probe]:
     for _ in range(min(FORKS, len(hosts))):
         threading.Thread(target=work, daemon=True).start()
     found: dict[str, Probe] = {}
-    end = time.monotonic() + timeout * (1 + (len(hosts) - 1) // FORKS)
+    began = time.monotonic()
+    end = began + timeout * (1 + (len(hosts) - 1) // FORKS)
     while len(found) < len(hosts) and (left := end - time.monotonic()) > 0:
         try:
-            id_, probe = answers.get(timeout=left)
+            id_, probe = answers.get(timeout=min(left, 0.5))
+            found[id_] = probe
         except queue.Empty:
-            break
-        found[id_] = probe
+            if time.monotonic() - began > PATIENCE:
+                output.progress(f"waiting for {', '.join(host.name for host in hosts if host.id not in found)}")
     silent = [host for host in hosts if host.id not in found]
     late = {host.id: Probe([], Snapshot(host.runner), time.time(), f"no answer in {timeout:g} s", False) for host in silent}
     return found | late

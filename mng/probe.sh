@@ -1,5 +1,6 @@
 # probe.sh FOLDER FORMAT: everything about a host in one trip. Home, folder, time, tmux's exit code, its panes, the names
-# below agents/ and names/, each ended by a NUL; then a tar of the small state files, without environments and logs.
+# below agents/ and names/, each ended by a NUL; then tars of the names and of the small state files, without environments.
+# shellcheck disable=SC2088  # the tilde is for us
 case $1 in
 "") dir=${MNG_HOST_DIR:-$HOME/.$3} ;;
 "~" | "~/"*) dir=$HOME${1#"~"} ;;
@@ -15,10 +16,13 @@ cd "$dir" 2>/dev/null || exit 0
 for one in worktrees/* logs/agents/*; do [ ! -e "$one" ] || printf '%s\n' "$one"; done
 find names agents -name messages -prune -o -print 2>/dev/null
 printf '\0'
-small() {
-    find names agents -name messages -prune -o -name logs -prune -o \
-        \( -type l -o -type f ! -name env ! -name '*.lock' -size -129 \) -print 2>/dev/null
+small() { # links are followed to files, and to nothing else
+    find agents -name messages -prune -o -name logs -prune -o -type f ! -name env ! -name '*.lock' -size -129 -print \
+        -o -type l -exec sh -c 'exec find -L "$@" -prune -type f -size -129 -print' sh {} + 2>/dev/null
 }
-{ small | tar --format=posix -cf - -T - 2>/dev/null || small | tar -cf - -T - 2>/dev/null; } | {
+{
+    tar -cf - names 2>/dev/null
+    small | tar --format=posix -chf - -T - 2>/dev/null || small | tar -chf - -T - 2>/dev/null
+} | {
     if command -v gzip >/dev/null 2>&1; then gzip -1; else cat; fi
 }

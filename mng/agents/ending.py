@@ -68,8 +68,8 @@ def remove(agent: Agent, journal: Journal, *, keep_work: bool = False, keep_logs
         journal.step("save")
         saved = None if journal.discard else save(host.runner, record.work, record.name, host.dir)
         if saved:
-            back = "\n     ".join(["", *saved.way_back.splitlines()])
-            output.note(f"{record.name}: unsaved work ({saved.unsaved}) is kept as {saved.ref}; mng restore, or:{back}")
+            back, there = "\n     ".join(["", *saved.way_back.splitlines()]), "" if host.local else f" on {host.name}"
+            output.note(f"{record.name}: unsaved work ({saved.unsaved}) is kept as {saved.ref}{there}; mng restore, or:{back}")
             Keepsake.of(agent, saved).keep(host)
         journal.step("work")
         for note in unplace(host.runner, record.work, saved):

@@ -25,4 +25,6 @@ else
     echo "$$" >"$path.d/pid"
 fi
 echo held
-read -r word && [ "$word" = done ] || sleep 3
+word=
+read -r word
+[ "$word" = "done" ] || sleep 3

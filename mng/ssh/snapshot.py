@@ -26,7 +26,7 @@ class Snapshot:
         self.entries: dict[str, Entry] = {}
         if tar[:2] == b"\x1f\x8b":
             tar = zlib.decompressobj(31).decompress(tar)
-        with contextlib.suppress(tarfile.ReadError), tarfile.open(fileobj=io.BytesIO(tar)) as files:
+        with contextlib.suppress(tarfile.ReadError), tarfile.open(fileobj=io.BytesIO(tar), ignore_zeros=True) as files:
             for one in files:
                 at = one.offset_data
                 data = tar[at : at + one.size] if one.isfile() else b""

@@ -184,6 +184,22 @@ def test_a_first_message_is_delivered_by_a_process_with_a_connection_of_its_own(
     mng("destroy", "-f", "d")
 
 
+@pytest.mark.agents
+def test_real_agents_over_ssh(ssh: Sshd, real: str) -> None:
+    world, mng = ssh.world, ssh.world.mng
+    host = ssh.start("web", env={"HOME": str(world.home), "PATH": world.env["PATH"]})
+    world.make_repo(world.home / "project")
+    mng("create", "a", real, "--host", "web", "--from", "web:~/project", "--no-connect", "--await-ready", timeout=120)
+    assert "ECHO: first words" in mng("message", "a", "-m", "first words", "--wait", timeout=120).out
+    before = host.count("Starting session")
+    assert [(row["name"], row["state"]) for row in mng("list", "--json").json] == [("a", "WAITING")]
+    assert host.count("Starting session") - before <= (1 if real == "claude" else 2)  # codex is known by its transcript
+    mng("stop", "a")
+    mng("start", "a", timeout=120)
+    assert "ECHO: more words" in mng("message", "a@web", "-m", "more words", "--wait", timeout=120).out
+    mng("destroy", "-f", "a")
+
+
 def test_exec_on_hosts_themselves(ssh: Sshd) -> None:
     one, two = ssh.start("one"), ssh.start("two")
     ran = ssh.world.mng("exec", "--host", "one", "pwd; cat", input="typed\n", cwd="/")
