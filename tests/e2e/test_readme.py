@@ -38,9 +38,11 @@ def test_a_block_of_bash_works(world: World, page: Path, block: str) -> None:
     with_tasks(world, page)
     if "plugin add" in block:
         own_mng(world)
-    bed = Sshd(world) if page.name == "hosts.md" else None
+    bed = Sshd(world) if page.name in ("hosts.md", "inventory.md") else None
     try:
-        if bed:
+        if bed and page.name == "inventory.md":
+            with_inventory(world, bed, page)
+        elif bed:
             bed.start("gpu-box")
         ran = world.run("bash", "-e", "-c", block, timeout=120)
     finally:
@@ -49,6 +51,8 @@ def test_a_block_of_bash_works(world: World, page: Path, block: str) -> None:
     assert "Traceback" not in ran.err and "warning" not in ran.err, str(ran)
     if page == README and "mng create scout" in block:
         the_tour_does_what_its_comments_say(world, ran)
+    if page.name == "inventory.md":
+        the_hosts_are_those_of_the_pattern(block, ran)
     if page.name == "plugins.md":
         the_plugin_keeps_the_budget(ran)
 
@@ -65,6 +69,28 @@ def with_tasks(world: World, page: Path) -> None:
     if files:
         world.git("add", "-A")
         world.git("commit", "-q", "-m", "Tasks")
+
+
+def the_hosts_are_those_of_the_pattern(block: str, ran: Ran) -> None:
+    lines = ran.out.splitlines()
+    if "mng list --hosts" in block:
+        assert [line.split()[0] for line in lines[1:5]] == ["local", "web1", "web2", "db1"]
+        assert sorted(line for line in lines if line.endswith("| Linux")) == ["db1 | Linux", "web1 | Linux"]
+    elif "mng ready" in block:
+        assert lines[0].startswith("web1: ok=0 changed=1") and lines[1].startswith("web1: ok=1 changed=0")
+        assert lines[2].startswith("web1: ok=") and lines[3:] == ["Linux", "Linux"]
+    else:
+        assert "no host failed the last time" in ran.err and "3 ok, 0 failed" in ran.err
+
+
+def with_inventory(world: World, bed: Sshd, page: Path) -> None:
+    """Its hosts, each at the address that the page gives it."""
+    (world.repo / "inventory").mkdir()
+    (world.repo / "inventory" / "hosts.toml").write_text(fenced(page, "toml")[0])
+    (world.repo / "fabric.yaml").write_text(fenced(page, "yaml")[0])
+    for number, name in enumerate(("web1", "web2", "db1"), 11):
+        bed.alias(f"192.0.2.{number}", f"Port {bed.start(name, alias=False).port}")
+        world.mng("exec", "--host", name, "rm -f done")
 
 
 def test_the_settings_of_the_page_about_hosts_are_ones() -> None:
