@@ -16,7 +16,7 @@ from mng.agents.agent import Agent
 from mng.agents.letter import Letter, mailbox
 from mng.agents.state import status
 from mng.agents.types import AgentType, Receipt, Status, View
-from mng.errors import Blocked, MngError, NotAvailable, UsageError
+from mng.errors import Blocked, MngError, NotAvailable, Unreachable, UsageError
 from mng.shell import Cmd, cmd
 
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -65,6 +65,8 @@ def alone(agent: Agent, held: ExitStack, timeout: float) -> None:
     """One sender at a time."""
     try:
         held.enter_context(agent.host.runner.lock(f"{mailbox(agent)}/send.lock", timeout))
+    except Unreachable:
+        raise
     except MngError as error:
         raise Ended("blocked", f"{error.what}; nothing was typed") from None
 

@@ -256,7 +256,8 @@ def translated(error: BaseException, target: Target, way: Way, alive: bool, prox
         )
     if isinstance(error, socket.gaierror):
         return Unreachable(f"{where}: no such address: {error.strerror}")
-    if isinstance(error, TimeoutError) or "timed out" in str(error).lower() or "timeout" in str(error).lower():
+    late = ("timed out", "timeout", "no existing session")  # the last: what paramiko says of a banner that never came
+    if isinstance(error, TimeoutError) or any(words in str(error).lower() for words in late):
         return Unreachable(f"{where}: no answer in time{by}" + (f": {proxy}" if proxy else ""))
     if isinstance(error, OSError) and not isinstance(error, ConnectionResetError | BrokenPipeError):
         return Unreachable(f"{where}: {error.strerror or error}{by}")

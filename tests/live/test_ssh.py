@@ -386,8 +386,11 @@ def test_twenty_hosts_one_dead_one_slow(ssh: Sshd) -> None:
     lost = [line for line in again if "@h3 " in line]
     assert len(lost) == 3 and all("UNKNOWN(was RUNNING)" in line and "UNREACHABLE (as of 20" in line for line in lost)
     assert sum("RUNNING " in line and "UNKNOWN" not in line for line in again) >= 57
-    gone = mng("exec", "h3-a0@h3", "true", check=False)
-    assert gone.code == 4 and "h3" in gone.err
+    for words in (("exec", "h3-a0@h3", "true"), ("message", "h3-a0@h3", "-m", "hi"), ("destroy", "-f", "h3-a0@h3")):
+        gone = mng(*words, check=False)
+        assert gone.code == 4 and "Connection refused" in gone.err
+    silent = mng("exec", "--host", "dead", "true", check=False)
+    assert silent.code == 4 and "no answer in time" in silent.err
     assert mng("exec", "--host", "slow", "echo in time").out == "in time\n"
 
 
