@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 WRAP, LOCK = (re.sub(r"(?m)^#.*\n", "", (HERE / name).read_text()) for name in ("wrap.sh", "lock.sh"))
 QUIET = 0.3  # seconds without output after the command has ended, until what it left in the background is let go
+LATE = 5.0  # seconds that its first output may come after its exit code: they travel apart
 AT_ONCE = 200  # files in one `put`: their names must fit on a command line
 
 
@@ -221,18 +222,18 @@ class Talk:
         poll.register(channel.fileno(), select.POLLIN)
         if source:
             poll.register(source.fileno(), select.POLLIN)
-        quiet = 0.0
+        quiet = time.monotonic()
         while True:
             moved = self.receive()
             moved |= self.send(source)
             ended = channel.exit_status_ready()
             if channel.closed or (ended and channel.eof_received and not moved) or not channel.get_transport().is_active():
                 while self.receive():
-                    quiet = 0.0
+                    """What came with the end."""
                 return
             now = time.monotonic()
             quiet = now if moved or not ended else quiet
-            if ended and now - quiet > QUIET:
+            if ended and now - quiet > (QUIET if self.begun["out"] else LATE):
                 return
             if deadline and now > deadline:
                 raise TimeoutError
