@@ -56,7 +56,7 @@ def select(terms: Iterable[str], names: Names, stray: Callable[[str], list[str]]
     terms = list(terms)
     chosen: dict[str, None] = {}
     for term in [term for term in terms if term[0] not in "!&"] or ["all"]:
-        chosen.update(dict.fromkeys(meant(term, names, stray)))
+        chosen.update(dict.fromkeys([term] if term in names.hosts else meant(term, names, stray)))  # a host before a group
     for term in (term for term in terms if term[0] == "&"):
         common = set(meant(term[1:], names, stray))
         chosen = {name: None for name in chosen if name in common}
@@ -70,8 +70,6 @@ def meant(term: str, names: Names, stray: Callable[[str], list[str]]) -> list[st
     """The hosts of one term without its `!` or `&`."""
     if not term:
         raise UsageError("a host pattern ends too soon", "as in: 'web:!web3', 'web:&prod'")
-    if term in names.hosts:
-        return [term]
     found = SUBSCRIPT.fullmatch(term) if term[0] != "~" else None
     if not found:
         return matching(term, names, stray)

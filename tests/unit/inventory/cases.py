@@ -20,7 +20,7 @@ PATTERNS = {
         web1:2222|lonely:22|localhost|127.0.0.1|::1|localhost:web1|localhost,web1|all:localhost|all:!localhost|!all|!*|web:!*
         db-[a:b]*|db-?.example.com|db-*[1]|db-[ab]*|*.example.com|*example*:!db-b*|db[0:1]|db[0]|db1|db-a.example.com
         web1 web2|web1  ,  db1| web1 |,|web,|,web|web::db|:web|web:|a:b:c|web4|web04|b*|both:!both|lonely*|l?nely
-        ung*|al*|ungrouped:&lonely|ungrouped[0]|al?|[aw]*|[!w]*|*|*:!web*:!db*|prod:staging:&web3|front[1]:db[-1]
+        ung*|al*|ungrouped:&lonely|ungrouped[0]|al?|[aw]*|[!w]*|*|*:!web*:!db*|prod:staging:&web3|front[1]:db[-1]|all:&both|all:!both|both:web2
     """,
     "many.ini": r"""
         racks|racks[0]|racks[-1]|rack1[5:9]|rack1[119]|rack1[120]|n00*|n1?1|~n(00|12)\d|rack2:!n121|gw*|gw2-*|gw1-a.lan|racks:!rack1
