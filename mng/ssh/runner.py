@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 WRAP, LOCK = (re.sub(r"(?m)^#.*\n", "", (HERE / name).read_text()) for name in ("wrap.sh", "lock.sh"))
-QUIET = 0.3  # seconds without output after the command has ended, until what it left in the background is let go
+QUIET = 1.0  # seconds without output after the command has ended, until what it left in the background is let go
 LATE = 5.0  # seconds that its first output may come after its exit code: they travel apart
 AT_ONCE = 200  # files in one `put`: their names must fit on a command line
 
