@@ -1,0 +1,244 @@
+"""Docker containers as hosts: labels say whose they are, sshd inside is reached on a port of loopback."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import tarfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mng.errors import MngError, NotAvailable, NotFound, Unreachable
+from mng.inventory import images
+from mng.inventory.keys import known, new_pair, own_pair
+from mng.inventory.provider import HostSpec, Snapshot, Target
+from mng.names import check_name, new_id
+
+if TYPE_CHECKING:
+    from mng.host import Host
+
+SECONDS = 10.0  # to wait for an answer of the engine
+ENTRY = "/etc/mng/container.sh"
+SSHD = """HostKey /etc/mng/host_key
+AuthorizedKeysFile /etc/mng/authorized_keys
+PasswordAuthentication no
+PermitRootLogin prohibit-password
+StrictModes no
+UsePAM no
+PidFile none
+MaxSessions 100
+MaxStartups 100
+Subsystem sftp internal-sftp
+PermitUserEnvironment no
+AllowAgentForwarding no
+X11Forwarding no
+"""
+HARDENED = ("--security-opt", "no-new-privileges", "--pids-limit", "4096", "--cap-drop", "NET_RAW", "--cap-drop", "MKNOD",
+            "--cap-drop", "AUDIT_WRITE", "--cap-drop", "SETFCAP")  # fmt: skip
+STATES = {"created": "STARTING", "restarting": "STARTING", "running": "RUNNING", "paused": "PAUSED", "exited": "STOPPED",
+          "removing": "STOPPING", "dead": "CRASHED"}  # fmt: skip
+
+
+class Docker:
+    """The containers of one engine that this installation made."""
+
+    def __init__(self, name: str, owner: str, folder: Path, prefix: str, address: str = "") -> None:
+        """`owner`: the id of this installation; `folder`: where its keys are; `address`: of the engine (-H)."""
+        self.name, self.owner, self.folder, self.prefix, self.address = name, owner, folder, prefix, address
+        self._client: Any = None
+
+    # --- what every provider does
+
+    def hosts(self) -> list[Host]:
+        with self.translated():
+            found = self.client.containers.list(all=True, filters={"label": f"mng.owner={self.owner}"}, ignore_removed=True)
+        return [self.host_of(container) for container in found]
+
+    def create(self, spec: HostSpec) -> Host:
+        """The container runs when this returns. Raises MngError; what was made is then gone again."""
+        asked, id_ = images.Build.of(spec.build_args), new_id("host")
+        name = check_name(spec.name or f"{self.name}-{id_[5:13]}")
+        image = self.snapshot_image(spec.snapshot) if spec.snapshot else images.ready(self.program, asked)
+        facts = {"owner": self.owner, "host": id_, "name": name, "created": str(time.time()), "tags": json.dumps(spec.tags)}
+        words = [word for key, value in facts.items() for word in ("--label", f"mng.{key}={value}")]
+        words += ["--init", "--name", f"{self.prefix}{name}", "--hostname", name, *HARDENED, *walls(asked)]
+        words += [] if has_network(spec.start_args) else ["--publish", "127.0.0.1::22"]
+        given = [word for arg in spec.start_args for word in start_words(arg)]
+        images.run(self.program, "create", "--user", "0", words, given, "--entrypoint", "sh", image, ENTRY, list(asked.ranges))
+        try:
+            container = self.container(id_)
+            self.furnish(container, id_)
+            container.start()
+            return self.host_of(self.settled(container))
+        except BaseException:
+            with contextlib.suppress(MngError):
+                self.remove(id_)
+            raise
+
+    def start(self, host: Host) -> Host:
+        with self.translated():
+            container = self.container(host.id)
+            if container.status == "paused":
+                container.unpause()
+            else:
+                container.start()
+            return self.host_of(self.settled(container))
+
+    def stop(self, host: Host) -> None:
+        with self.translated():
+            self.container(host.id).stop(timeout=5)
+
+    def destroy(self, host: Host) -> None:
+        """With its snapshots that no other host was made from."""
+        for snapshot in self.snapshots(host):
+            with contextlib.suppress(MngError):
+                self.drop_snapshot(snapshot)
+        self.remove(host.id)
+
+    def snapshot(self, host: Host, name: str = "") -> Snapshot:
+        """All of its files but those of volumes; it is paused meanwhile."""
+        id_ = new_id("host").replace("host-", "snap-")[:21]
+        labels = {"mng.snapshot": id_, "mng.owner": self.owner, "mng.of": host.id, "mng.title": name or host.name}
+        changes = [f"LABEL {key}={json.dumps(value)}" for key, value in labels.items()]
+        with self.translated():
+            image = self.container(host.id).commit(repository="mng-snapshot", tag=id_, pause=True, changes=changes)
+        return taken(image)
+
+    def snapshots(self, host: Host | None = None) -> list[Snapshot]:
+        labels = [f"mng.owner={self.owner}", f"mng.of={host.id}" if host else "mng.of"]
+        with self.translated():
+            found = [taken(image) for image in self.client.images.list(filters={"label": labels})]
+        return sorted((one for one in found if one.id), key=lambda one: one.created_at)
+
+    def drop_snapshot(self, snapshot: Snapshot) -> None:
+        with self.translated():
+            self.client.images.remove(f"mng-snapshot:{snapshot.id}")
+
+    # --- how
+
+    @property
+    def client(self) -> Any:
+        if self._client is None:
+            import docker
+
+            with self.translated():
+                self._client = docker.DockerClient(self.address, timeout=SECONDS) if self.address else docker.from_env(timeout=SECONDS)
+        return self._client
+
+    @property
+    def program(self) -> tuple[str, ...]:
+        return ("docker", "-H", self.address) if self.address else ("docker",)
+
+    @contextlib.contextmanager
+    def translated(self) -> Iterator[None]:
+        """What the SDK raises, as our errors: an engine that does not answer is never "no such container"."""
+        from docker.errors import APIError, DockerException, ImageNotFound
+        from docker.errors import NotFound as Gone
+        from requests.exceptions import RequestException
+
+        try:
+            yield
+        except (Gone, ImageNotFound) as error:
+            raise NotFound(f"{self.name}: {error.explanation}", "see: mng list --hosts") from None
+        except APIError as error:
+            raise MngError(f"{self.name}: {error.explanation}") from None
+        except RequestException as error:
+            raise Unreachable(f"the Docker engine of {self.name} does not answer: {type(error).__name__}") from None
+        except DockerException as error:
+            where = self.address or "where DOCKER_HOST or the usual socket says"
+            raise NotAvailable(f"no Docker engine {where}: {str(error).splitlines()[0][:120]}", "start it, e.g.: systemctl start docker") from None
+
+    def container(self, host_id: str) -> Any:
+        with self.translated():
+            found = self.client.containers.list(all=True, filters={"label": [f"mng.owner={self.owner}", f"mng.host={host_id}"]})
+        if not found:
+            raise NotFound(f"{self.name}: the container of host {host_id} is gone", "see: mng gc")
+        return found[0]
+
+    def furnish(self, container: Any, id_: str) -> None:
+        """Its key, by which it is known before the first connect, and ours."""
+        _, public = own_pair(self.folder)
+        mine = new_pair(id_)
+        files = {
+            "host_key": (mine.private, 0o600), "authorized_keys": (public, 0o600), "sshd_config": (SSHD, 0o644),
+            "container.sh": ((images.FILES / "container.sh").read_text(), 0o755),
+        }  # fmt: skip
+        known(self.folder, id_, mine.public)
+        with self.translated():
+            container.put_archive("/", tarred({f"etc/mng/{name}": one for name, one in files.items()}))
+
+    def settled(self, container: Any) -> Any:
+        """Started, its port known; MngError with what it said if it has ended."""
+        end = time.monotonic() + SECONDS
+        while time.monotonic() < end:
+            container.reload()
+            if container.status == "running" and (port_of(container) or not container.attrs["HostConfig"]["PortBindings"]):
+                return container
+            if container.status in ("exited", "dead"):
+                said = container.logs(tail=3).decode(errors="replace").strip()
+                raise MngError(f"the container ended at once: {said.splitlines()[-1] if said else 'it said nothing'}")
+            time.sleep(0.02)
+        raise Unreachable(f"the container {container.name} has not started after {SECONDS:g} s")
+
+    def remove(self, host_id: str) -> None:
+        with self.translated():
+            self.container(host_id).remove(force=True, v=True)
+        (self.folder / "keys" / f"{host_id}.known_hosts").unlink(missing_ok=True)
+
+    def snapshot_image(self, id_: str) -> str:
+        found = [one.id for one in self.snapshots() if one.id == id_ or one.name == id_]
+        if not found:
+            raise NotFound(f"{self.name} has no snapshot {id_!r}", "see: mng snapshot list")
+        return f"mng-snapshot:{found[-1]}"
+
+    def target(self, container: Any) -> Target:
+        """Where its sshd is."""
+        key, _ = own_pair(self.folder)
+        return Target("127.0.0.1", port_of(container), "root", str(key))
+
+    def host_of(self, container: Any) -> Host:
+        raise NotImplementedError
+
+
+def port_of(container: Any) -> int:
+    ports = (container.attrs.get("NetworkSettings", {}).get("Ports") or {}).get("22/tcp") or []
+    return int(ports[0]["HostPort"]) if ports else 0
+
+
+def walls(asked: images.Build) -> list[str]:
+    """What keeps the container's traffic within the ranges; its entry gives the right to change that up."""
+    return ["--cap-add", "NET_ADMIN", "--env", "MNG_NETWORK=allow"] if asked.offline or asked.ranges else []
+
+
+def has_network(args: tuple[str, ...]) -> bool:
+    """Whether the user's words give it no network, or the machine's, where no port can be published."""
+    return any(word in ("--network=none", "--network=host", "--net=none", "--net=host") for word in args)
+
+
+def start_words(arg: str) -> list[str]:
+    """`--cpus=2`, `cpus=2` and `--gpus all` as words for `docker create`."""
+    import shlex
+
+    words = shlex.split(arg)
+    return [word if number or word.startswith("-") else f"--{word}" for number, word in enumerate(words)]
+
+
+def tarred(files: dict[str, tuple[str, int]]) -> bytes:
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w") as tar:
+        for path, (text, mode) in files.items():
+            entry = tarfile.TarInfo(path)
+            entry.size, entry.mode, entry.mtime = len(text.encode()), mode, int(time.time())
+            tar.addfile(entry, io.BytesIO(text.encode()))
+    return data.getvalue()
+
+
+def taken(image: Any) -> Snapshot:
+    labels = image.attrs.get("Config", {}).get("Labels") or {}
+    from datetime import datetime
+
+    created = datetime.fromisoformat(image.attrs["Created"][:19] + "+00:00").timestamp()
+    return Snapshot(labels.get("mng.snapshot", ""), labels.get("mng.title", ""), labels.get("mng.of", ""), created, image.attrs["Size"])

@@ -1,0 +1,62 @@
+"""SSH key pairs: one of this installation, by which it enters the hosts it makes, and one for each such host to be known by."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+
+class KeyPair(NamedTuple):
+    """Ed25519, in OpenSSH's spelling."""
+
+    private: str
+    public: str
+
+
+def new_pair(comment: str = "mng") -> KeyPair:
+    from cryptography.hazmat.primitives import serialization as form
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    key = Ed25519PrivateKey.generate()
+    private = key.private_bytes(form.Encoding.PEM, form.PrivateFormat.OpenSSH, form.NoEncryption()).decode()
+    public = key.public_key().public_bytes(form.Encoding.OpenSSH, form.PublicFormat.OpenSSH).decode()
+    return KeyPair(private, f"{public} {comment}\n")
+
+
+def own_pair(folder: Path) -> tuple[Path, str]:
+    """The private key's path and the public key of the installation that keeps its state in `folder`; made by the first who asks."""
+    path = folder / "keys" / "mng_ed25519"
+    if not path.exists():
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        new = path.with_name(f"{path.name}.{os.getpid()}.new")
+        pair = new_pair("mng")
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
+            out.write(pair.private)
+        try:
+            os.link(new, path)  # whole, and by one of many alone
+        except FileExistsError:
+            pass
+        finally:
+            new.unlink()
+    return path, public_of(path)
+
+
+def public_of(private: Path) -> str:
+    from cryptography.hazmat.primitives import serialization as form
+
+    key = form.load_ssh_private_key(private.read_bytes(), None)
+    return key.public_key().public_bytes(form.Encoding.OpenSSH, form.PublicFormat.OpenSSH).decode() + " mng\n"
+
+
+def known(folder: Path, host_id: str, public: str) -> Path:
+    """A known_hosts file of this host alone, under its id as HostKeyAlias: its address may change, its key may not."""
+    path = folder / "keys" / f"{host_id}.known_hosts"
+    line = f"{host_id} {' '.join(public.split()[:2])}\n"
+    if not path.exists() or path.read_text() != line:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        new = path.with_name(f"{path.name}.{os.getpid()}.new")
+        new.write_text(line)
+        new.chmod(0o600)
+        new.replace(path)
+    return path
