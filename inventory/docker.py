@@ -8,13 +8,14 @@ import json
 import tarfile
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mng.errors import MngError, NotAvailable, NotFound, Unreachable
 from mng.inventory import images
 from mng.inventory.keys import known, new_pair, own_pair
-from mng.inventory.provider import HostSpec, Snapshot, Target
+from mng.inventory.provider import HostSpec, Snapshot, SnapshotSpec, Target
 from mng.names import check_name, new_id
 
 if TYPE_CHECKING:
@@ -98,19 +99,20 @@ class Docker:
                 self.drop_snapshot(snapshot)
         self.remove(host.id)
 
-    def snapshot(self, host: Host, name: str = "") -> Snapshot:
-        """All of its files but those of volumes; it is paused meanwhile."""
+    def snapshot(self, host: Host, spec: SnapshotSpec) -> Snapshot:
+        """All of its files but those of volumes."""
         id_ = new_id("host").replace("host-", "snap-")[:21]
-        labels = {"mng.snapshot": id_, "mng.owner": self.owner, "mng.of": host.id, "mng.title": name or host.name}
+        labels = {"mng.snapshot": id_, "mng.owner": self.owner, "mng.of": host.id, "mng.title": spec.name or host.name}
+        labels |= {"mng.description": spec.description, "mng.tags": json.dumps(spec.tags)}
         changes = [f"LABEL {key}={json.dumps(value)}" for key, value in labels.items()]
         with self.translated():
-            image = self.container(host.id).commit(repository="mng-snapshot", tag=id_, pause=True, changes=changes)
-        return taken(image)
+            image = self.container(host.id).commit(repository="mng-snapshot", tag=id_, pause=spec.pause, changes=changes)
+        return self.taken(image)
 
     def snapshots(self, host: Host | None = None) -> list[Snapshot]:
         labels = [f"mng.owner={self.owner}", f"mng.of={host.id}" if host else "mng.of"]
         with self.translated():
-            found = [taken(image) for image in self.client.images.list(filters={"label": labels})]
+            found = [self.taken(image) for image in self.client.images.list(filters={"label": labels})]
         return sorted((one for one in found if one.id), key=lambda one: one.created_at)
 
     def drop_snapshot(self, snapshot: Snapshot) -> None:
@@ -125,7 +127,9 @@ class Docker:
             import docker
 
             with self.translated():
-                self._client = docker.DockerClient(self.address, timeout=SECONDS) if self.address else docker.from_env(timeout=SECONDS)
+                self._client = (
+                    docker.DockerClient(self.address, timeout=SECONDS) if self.address else docker.from_env(timeout=SECONDS)
+                )
         return self._client
 
     @property
@@ -149,7 +153,9 @@ class Docker:
             raise Unreachable(f"the Docker engine of {self.name} does not answer: {type(error).__name__}") from None
         except DockerException as error:
             where = self.address or "where DOCKER_HOST or the usual socket says"
-            raise NotAvailable(f"no Docker engine {where}: {str(error).splitlines()[0][:120]}", "start it, e.g.: systemctl start docker") from None
+            raise NotAvailable(
+                f"no Docker engine {where}: {str(error).splitlines()[0][:120]}", "start it, e.g.: systemctl start docker"
+            ) from None
 
     def container(self, host_id: str) -> Any:
         with self.translated():
@@ -194,6 +200,14 @@ class Docker:
             raise NotFound(f"{self.name} has no snapshot {id_!r}", "see: mng snapshot list")
         return f"mng-snapshot:{found[-1]}"
 
+    def taken(self, image: Any) -> Snapshot:
+        labels = image.attrs.get("Config", {}).get("Labels") or {}
+        created = datetime.fromisoformat(image.attrs["Created"][:19] + "+00:00").timestamp()
+        return Snapshot(
+            labels.get("mng.snapshot", ""), labels.get("mng.title", ""), labels.get("mng.of", ""), created, image.attrs["Size"],
+            self.name, labels.get("mng.description", ""), json.loads(labels.get("mng.tags") or "{}"),
+        )  # fmt: skip
+
     def target(self, container: Any) -> Target:
         """Where its sshd is."""
         key, _ = own_pair(self.folder)
@@ -234,11 +248,3 @@ def tarred(files: dict[str, tuple[str, int]]) -> bytes:
             entry.size, entry.mode, entry.mtime = len(text.encode()), mode, int(time.time())
             tar.addfile(entry, io.BytesIO(text.encode()))
     return data.getvalue()
-
-
-def taken(image: Any) -> Snapshot:
-    labels = image.attrs.get("Config", {}).get("Labels") or {}
-    from datetime import datetime
-
-    created = datetime.fromisoformat(image.attrs["Created"][:19] + "+00:00").timestamp()
-    return Snapshot(labels.get("mng.snapshot", ""), labels.get("mng.title", ""), labels.get("mng.of", ""), created, image.attrs["Size"])

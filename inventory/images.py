@@ -54,7 +54,9 @@ class Build(NamedTuple):
                 rest.append(key + equals + value if key.startswith("-") or not equals else f"--{key}{equals}{value}")
         given = build.dockerfile or any(word in ("-f", "--file") or word.startswith("--file=") for word in rest)
         if build.image and (given or rest):
-            raise UsageError(f"-b image={build.image} is taken as it is: nothing is left to build with {(rest or ['a Dockerfile'])[0]}")
+            raise UsageError(
+                f"-b image={build.image} is taken as it is: nothing is left to build with {(rest or ['a Dockerfile'])[0]}"
+            )
         return build._replace(words=tuple(rest), dockerfile=given)
 
 

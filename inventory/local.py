@@ -12,7 +12,7 @@ from mng.host import Host
 from mng.runner import LocalRunner
 
 if TYPE_CHECKING:
-    from mng.inventory.provider import Check, HostSpec, Snapshot
+    from mng.inventory.provider import Check, HostSpec, Snapshot, SnapshotSpec
 
 
 class Local:
@@ -52,10 +52,10 @@ class Local:
     def destroy(self, host: Host) -> None:
         no("be destroyed")
 
-    def snapshot(self, host: Host, name: str = "") -> Snapshot:
+    def snapshot(self, host: Host, spec: SnapshotSpec) -> Snapshot:
         no("be snapshotted")
 
-    def snapshots(self, host: Host) -> list[Snapshot]:
+    def snapshots(self, host: Host | None = None) -> list[Snapshot]:
         return []
 
     def drop_snapshot(self, snapshot: Snapshot) -> None:

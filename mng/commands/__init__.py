@@ -12,6 +12,7 @@ from mng.cli.contents import Contents, Entry
 if TYPE_CHECKING:  # what __getattr__ gives; a line for each command, and each group
     from mng.commands import config as config
     from mng.commands import plugin as plugin
+    from mng.commands import snapshot as snapshot
     from mng.commands.ask import ask as ask
     from mng.commands.cleanup import cleanup as cleanup
     from mng.commands.clone import clone as clone
@@ -39,7 +40,7 @@ MAINTENANCE = "For maintenance"
 OURSELVES = "For managing mng itself"
 
 LATER = """bootstrap capture diff fan-out label merge migrate observe open
-pair pull push schedule snap snapshot transcript wait"""
+pair pull push schedule transcript wait"""
 
 contents = Contents(
     "mng.commands",
@@ -60,6 +61,9 @@ contents = Contents(
         "logs": Entry("Show the logs of an agent", MAINTENANCE),
         "cleanup": Entry("Destroy or stop the agents that are no longer needed", MAINTENANCE, ("clean",)),
         "gc": Entry("Remove what nothing refers to any more", MAINTENANCE),
+        "snapshot create": Entry("Keep the whole state of hosts", DATA, ("snapshot", "snap", "snap create")),
+        "snapshot list": Entry("List snapshots, of all hosts or those named", DATA, ("snap list", "snap ls")),
+        "snapshot destroy": Entry("Destroy snapshots", DATA, ("snap destroy", "snap rm")),
         "doctor": Entry("Check what mng needs on this machine", OURSELVES),
         "ask": Entry("Ask how to do something with mng", OURSELVES),
         "config list": Entry("Show all settings, and where each comes from", OURSELVES, ("config", "cfg", "cfg list")),
