@@ -152,10 +152,8 @@ class Docker:
         except RequestException as error:
             raise Unreachable(f"the Docker engine of {self.name} does not answer: {type(error).__name__}") from None
         except DockerException as error:
-            where = self.address or "where DOCKER_HOST or the usual socket says"
-            raise NotAvailable(
-                f"no Docker engine {where}: {str(error).splitlines()[0][:120]}", "start it, e.g.: systemctl start docker"
-            ) from None
+            what = f"no Docker engine at {self.address or 'DOCKER_HOST or the usual socket'}: {str(error).splitlines()[0][:120]}"
+            raise NotAvailable(what, "start it, e.g.: systemctl start docker") from None
 
     def container(self, host_id: str) -> Any:
         with self.translated():

@@ -14,6 +14,12 @@ from mng.runner import LocalRunner
 from mng.shell import Cmd, cmd
 
 FILES = Path(__file__).parent / "files"
+RECIPE = """ARG BASE
+FROM $BASE
+USER 0
+COPY install.sh /tmp/mng-install.sh
+RUN sh /tmp/mng-install.sh && rm /tmp/mng-install.sh
+"""
 DEFAULT = "debian:bookworm-slim"
 LONG = 3600.0  # seconds that a build may take
 
@@ -30,7 +36,7 @@ class Build(NamedTuple):
 
     @classmethod
     def of(cls, args: tuple[str, ...]) -> Build:
-        """`-b offline`, `-b cidr-allowlist=RANGE`, `-b image=NAME`, `-b context-dir=DIR`, `-b "--dockerfile PATH"`; the rest as it is."""
+        """`-b offline`, `cidr-allowlist=RANGE`, `image=NAME`, `context-dir=DIR`, `"--dockerfile PATH"`; the rest as it is."""
         build, words = cls(), [word for arg in args for word in shlex.split(arg)]
         rest: list[str] = []
         while words:
@@ -54,9 +60,7 @@ class Build(NamedTuple):
                 rest.append(key + equals + value if key.startswith("-") or not equals else f"--{key}{equals}{value}")
         given = build.dockerfile or any(word in ("-f", "--file") or word.startswith("--file=") for word in rest)
         if build.image and (given or rest):
-            raise UsageError(
-                f"-b image={build.image} is taken as it is: nothing is left to build with {(rest or ['a Dockerfile'])[0]}"
-            )
+            raise UsageError(f"-b image={build.image} is taken as it is: nothing to build with {rest[0]}")
         return build._replace(words=tuple(rest), dockerfile=given)
 
 
@@ -75,14 +79,13 @@ def ready(docker: tuple[str, ...], asked: Build) -> str:
     if asked.dockerfile or asked.words:
         base = built(docker, asked)
     wanted = (FILES / "install.sh").read_text()
-    recipe = f"ARG BASE\nFROM $BASE\nUSER 0\nCOPY install.sh /tmp/mng-install.sh\nRUN sh /tmp/mng-install.sh && rm /tmp/mng-install.sh\n"
     base_id = said(docker, "image", "inspect", "--format", "{{.Id}}", base, quiet=True)
     known = base_id or base
-    tag = f"mng-host:{hashlib.sha256(f'{known}{wanted}{recipe}'.encode()).hexdigest()[:16]}"
+    tag = f"mng-host:{hashlib.sha256(f'{known}{wanted}{RECIPE}'.encode()).hexdigest()[:16]}"
     if base_id and said(docker, "image", "inspect", "--format", "{{.Id}}", tag, quiet=True):
         return tag
     with tempfile.TemporaryDirectory(prefix="mng-") as folder:
-        Path(folder, "Dockerfile").write_text(recipe)
+        Path(folder, "Dockerfile").write_text(RECIPE)
         Path(folder, "install.sh").write_text(wanted)
         output.note(f"building the image of the host from {base} (once)")
         run(docker, "build", "--build-arg", f"BASE={base}", "--label", "mng.image=host", "--tag", tag, folder)

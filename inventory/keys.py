@@ -25,7 +25,7 @@ def new_pair(comment: str = "mng") -> KeyPair:
 
 
 def own_pair(folder: Path) -> tuple[Path, str]:
-    """The private key's path and the public key of the installation that keeps its state in `folder`; made by the first who asks."""
+    """The private key's path and the public key of the installation whose state is in `folder`; the first who asks makes it."""
     path = folder / "keys" / "mng_ed25519"
     if not path.exists():
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -170,13 +170,10 @@ def row(one: Snapshot, host: Host | None) -> SnapshotRow:
 
 def size(number: float) -> str:
     """1.2 GB, as people read it."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if number < 1000:
-            break
-        number /= 1000
-    else:
-        unit = "TB"
-    return f"{number:.3g} {unit}"
+    units = ["B", "kB", "MB", "GB", "TB"]
+    while number >= 1000 and len(units) > 1:
+        number, units = number / 1000, units[1:]
+    return f"{number:.3g} {units[0]}"
 
 
 def aware(time: datetime | None) -> datetime | None:
