@@ -10,17 +10,23 @@ import time
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from mng.errors import MngError, NotAvailable, NotFound, Unreachable
+from mng.host import Asleep, Host, Remote
 from mng.inventory import images
 from mng.inventory.keys import known, new_pair, own_pair
-from mng.inventory.provider import HostSpec, Snapshot, SnapshotSpec, Target
+from mng.inventory.provider import HostSpec, Snapshot, SnapshotSpec
 from mng.names import check_name, new_id
+from mng.shell import cmd
+from mng.ssh.runner import SshRunner
+from mng.ssh.snapshot import Snapshot as Files
+from mng.ssh.target import Target
 
 if TYPE_CHECKING:
-    from mng.host import Host
+    from mng.runner import Runner, Tree
 
+HOME = "/root"
 SECONDS = 10.0  # to wait for an answer of the engine
 ENTRY = "/etc/mng/container.sh"
 SSHD = """HostKey /etc/mng/host_key
@@ -207,12 +213,43 @@ class Docker:
         )  # fmt: skip
 
     def target(self, container: Any) -> Target:
-        """Where its sshd is."""
+        """Where its sshd is: on a port of loopback, or behind `docker exec` where no port can be published or reached."""
         key, _ = own_pair(self.folder)
-        return Target("127.0.0.1", port_of(container), "root", str(key))
+        id_ = container.labels["mng.host"]
+        file = self.folder / "keys" / f"{id_}.known_hosts"
+        options = [f"UserKnownHostsFile={file}", "GlobalKnownHostsFile=/dev/null", f"HostKeyAlias={id_}", "IdentitiesOnly=yes",
+                   "StrictHostKeyChecking=yes", "IdentityAgent=none", "ForwardAgent=no"]  # fmt: skip
+        port = 0 if self.address.startswith(("ssh://", "tcp://")) else port_of(container)
+        if not port:
+            through = cmd(
+                *self.program,
+                "exec",
+                "-i",
+                container.id,
+                "sh",
+                "-c",
+                "exec $(PATH=$PATH:/usr/sbin command -v sshd) -i -f /etc/mng/sshd_config",
+            )
+            options.append(f"ProxyCommand={through.line}")
+        words = [word for option in ["ProxyJump=none", *options] for word in ("-o", option)]
+        return Target("127.0.0.1", port, "root", str(key), ("-F", "/dev/null", *words))
 
     def host_of(self, container: Any) -> Host:
-        raise NotImplementedError
+        labels = container.labels
+        name, tags = labels["mng.name"], json.loads(labels.get("mng.tags") or "{}")
+        state = STATES.get(container.status, "STOPPED")
+        if state != "RUNNING":
+            return Asleep(labels["mng.host"], name, self.name, self.prefix, state, tags, HOME, lambda: self.files(container))
+        return Remote(labels["mng.host"], name, self.name, SshRunner(self.target(container)), self.prefix, tags=tags)
+
+    def files(self, container: Any) -> Tree:
+        """The state files of a container that does not run."""
+        there = Files(cast("Runner", None), f"{HOME}/.mng")
+        for folder in ("agents", "names"):
+            with contextlib.suppress(NotFound), self.translated():
+                chunks, _ = container.get_archive(f"{HOME}/.mng/{folder}")
+                there.add(b"".join(chunks))
+        return there
 
 
 def port_of(container: Any) -> int:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, cast
 
-from mng.errors import CommandFailed, MngError, Unreachable
+from mng.errors import CommandFailed, MngError, NotAvailable, Unreachable
 from mng.runner import Disk, Done, LocalRunner, Runner, Tree
 from mng.shell import Cmd, cmd
 
@@ -137,6 +138,48 @@ class Remote(Host):
             return Probe([], Snapshot(self.runner), time.time(), error.what, reached=False)
         files = Snapshot(self.runner, self.dir, *rest)
         return Probe(parse_panes(panes), files, now, tmux_problem(code))
+
+
+class Asleep(Host):
+    """A host that does not run: what its agents left can be read, by `files`; all else raises NotAvailable."""
+
+    def __init__(
+        self,
+        id: str,
+        name: str,
+        provider: str,
+        prefix: str,
+        state: str,
+        tags: dict[str, str],
+        home: str,
+        files: Callable[[], Tree],
+    ) -> None:
+        super().__init__(id, name, provider, cast(Runner, Still(self)), home, f"{home}/.mng", prefix, state, tags)
+        self.files = files
+
+    def tree(self) -> Tree:
+        if "kept" not in self.__dict__:
+            self.kept = self.files()
+        return self.kept
+
+    def probe(self, timeout: float = 30.0) -> Probe:
+        return Probe([], self.tree(), time.time())
+
+
+class Still:
+    """The runner of a host that does not run."""
+
+    def __init__(self, host: Asleep) -> None:
+        self.host = host
+
+    def get(self, paths: Sequence[str]) -> dict[str, bytes]:
+        return {path: data for path in paths if (data := self.host.tree().read(path)) is not None}
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise NotAvailable(f"host {self.host.name} is {self.host.state}", f"mng start --host {self.host.name}")
 
 
 def answer(done: Done) -> tuple[str, str, float, int, bytes, bytes, bytes]:

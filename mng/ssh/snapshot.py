@@ -24,14 +24,23 @@ class Snapshot:
         self.runner, self.dir = runner, dir
         self.listed = {f"{dir}/{name}" for name in names.decode(errors="surrogateescape").split("\n") if name}
         self.entries: dict[str, Entry] = {}
+        self.fetched: dict[str, bytes | None] = {}
+        self.take(tar)
+
+    def take(self, tar: bytes) -> None:
+        """What the archive has, its paths below `dir`."""
         if tar[:2] == b"\x1f\x8b":
             tar = zlib.decompressobj(31).decompress(tar)
         with contextlib.suppress(tarfile.ReadError), tarfile.open(fileobj=io.BytesIO(tar), ignore_zeros=True) as files:
             for one in files:
                 at = one.offset_data
                 data = tar[at : at + one.size] if one.isfile() else b""
-                self.entries[f"{dir}/{one.name}"] = Entry(data, float(one.mtime), one.linkname if one.issym() else None)
-        self.fetched: dict[str, bytes | None] = {}
+                self.entries[f"{self.dir}/{one.name}"] = Entry(data, float(one.mtime), one.linkname if one.issym() else None)
+
+    def add(self, tar: bytes) -> None:
+        """An archive that is all there is, without a list of names."""
+        self.take(tar)
+        self.listed |= self.entries.keys()
 
     def absent(self, path: str) -> bool:
         """State that the probe would have seen."""

@@ -37,7 +37,9 @@ class Engine:
             yield
 
     def docker(self, *words: object, check: bool = True, stdin: int | None = None) -> str:
-        done = subprocess.run(["docker", "-H", self.host, *map(str, words)], capture_output=True, text=True, stdin=stdin, timeout=600)
+        done = subprocess.run(
+            ["docker", "-H", self.host, *map(str, words)], capture_output=True, text=True, stdin=stdin, timeout=600
+        )
         assert not (check and done.returncode), f"docker {words}: {done.stderr}"
         return done.stdout.strip()
 
