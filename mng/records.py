@@ -49,6 +49,7 @@ class Work(BaseModel):
     root: str = ""  # the top of what was made, where `path` is a folder inside it
     source: str = ""  # the folder it was made from
     repo: str = ""  # the source's git directory (the common one); "" without a repository
+    home: str = ""  # on the machine that made it, where that is another: the repository that it came from
     branch: str = ""
     base: str = ""  # commit the branch starts from
     made_branch: bool = False

@@ -6,6 +6,7 @@ from mng import output
 from mng.roles import ops
 from mng.roles.role import Play, role
 from mng.sync import git
+from mng.sync.carry import carry
 from mng.sync.saved import Kept
 from mng.sync.source import Placement, place
 
@@ -16,7 +17,8 @@ def workdir(on: Play, placement: Placement) -> None:
     work = placement.work
 
     def make() -> None:
-        for note in place(on.host.runner, placement):
+        away = work.kind != "in-place" and not on.host.local and not placement.there
+        for note in carry(on.host.runner, placement) if away else place(on.host.runner, placement):
             output.note(note)
 
     on.op(f"{work.kind} {work.path}", work.kind == "in-place", make)

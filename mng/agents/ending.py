@@ -15,7 +15,7 @@ from mng.agents.journal import Journal
 from mng.agents.keepsake import Keepsake
 from mng.agents.state import look
 from mng.agents.types import View
-from mng.errors import MngError
+from mng.errors import MngError, Refused
 from mng.host import Host, Pane
 from mng.runner import File
 from mng.shell import Cmd, cmd, joined
@@ -67,6 +67,8 @@ def remove(agent: Agent, journal: Journal, *, keep_work: bool = False, keep_logs
     if not keep_work:
         journal.step("save")
         saved = None if journal.discard else save(host.runner, record.work, record.name, host.dir)
+        if saved and not host.local:
+            saved = home(agent, saved, journal.path.parent.parent)
         if saved:
             back, there = "\n     ".join(["", *saved.way_back.splitlines()]), "" if host.local else f" on {host.name}"
             output.note(f"{record.name}: unsaved work ({saved.unsaved}) is kept as {saved.ref}{there}; mng restore, or:{back}")
@@ -81,6 +83,16 @@ def remove(agent: Agent, journal: Journal, *, keep_work: bool = False, keep_logs
     journal.step("gone")
     journal.done()
     return Removed(record.name, saved or None)
+
+
+def home(agent: Agent, saved: Saved, folder: Path) -> Saved:
+    """What was saved on a host elsewhere, now on this machine: the host may go. Raises Refused."""
+    from mng.sync.carry import bring_home
+
+    try:
+        return bring_home(agent.host.runner, saved, agent.record.work.home, folder, agent.name)
+    except MngError as error:
+        raise Refused(f"the work of {agent.name} can't be brought home: {error.what}", "nothing was removed") from None
 
 
 def forget(agent: Agent, keep_logs: bool = False) -> Cmd:

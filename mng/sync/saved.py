@@ -89,7 +89,7 @@ def unsaved(runner: Runner, work: Work) -> Unsaved:
     if work.kind == "in-place":
         return Unsaved(work.path, "in-place", "")
     try:
-        return look(runner, work, work.root, work.claim, remotes=work.kind == "copy")
+        return look(runner, work, work.root, work.claim, remotes=work.kind == "copy" or bool(work.home))
     except MngError as error:
         raise Refused(error.what, "nothing was removed") from None
 

@@ -79,6 +79,7 @@ class Placement(NamedTuple):
     track: str = ""
     depth: int = 0
     shallow_since: str = ""
+    there: bool = True  # the source is on the host itself, not on this machine
 
     @property
     def project(self) -> str:

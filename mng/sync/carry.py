@@ -1,0 +1,73 @@
+"""Work that goes to another host and comes home: a work dir is made where its source is and sent whole; what is saved there is fetched."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from mng.errors import MngError, UsageError
+from mng.runner import LocalRunner, Runner
+from mng.shell import cmd, raw
+from mng.sync.saved import Saved
+from mng.sync.source import Placement, place
+
+UNPACK = raw(
+    'mkdir -p -- "${1%/*}" "${2%/*}" || exit; [ ! -d "$1" ] || rmdir -- "$1" 2>/dev/null; '
+    'mkdir -- "$1" || { [ -e "$1" ] && exit 73; exit 1; }; printf "root\\n" > "$2" && exec tar -C "$1" -xpof -'
+)
+
+
+def abroad(placement: Placement) -> Placement:
+    """The plan for a host that does not have the source: its repository is remembered as the home of what is saved."""
+    work = placement.work.model_copy(update={"home": placement.work.repo, "repo": "", "made_branch": False})
+    return placement._replace(work=work, there=False)
+
+
+def carry(there: Runner, placement: Placement) -> list[str]:
+    """Make the work dir on a host elsewhere from a source on this machine, in one stream; notes for the user."""
+    work, here = placement.work, LocalRunner()
+    with tempfile.TemporaryDirectory(prefix="mng-carry-") as folder:
+        root = f"{folder}/work"
+        made = placement.source.repo and work.branch and work.branch != placement.source.branch
+        mine = work.model_copy(update={"root": root, "path": root, "claim": f"{folder}/placed", "made_branch": bool(made)})
+        notes = place(here, placement._replace(work=mine))
+        if work.kind == "clone":
+            url = here.run(cmd("git", "-C", placement.source.top or placement.source.repo, "config", "remote.origin.url"), check=False)
+            if url.text:
+                here.run(cmd("git", "-C", root, "remote", "set-url", "origin", url.text))
+        tar = Path(folder, "work.tar")
+        here.run(cmd("tar", "-C", root, "-cf", tar, "."), timeout=None)
+        with tar.open("rb") as stream:
+            done = there.run(cmd("sh", "-c", UNPACK, "sh", work.root, work.claim), stdin=stream, check=False, timeout=None)
+    if done.code == 73:
+        raise UsageError(f"{work.root} exists there already and is not empty", "choose another --target-path")
+    if done.code:
+        raise MngError(f"cannot make {work.root}: {done.complaint}")
+    return notes
+
+
+def bring_home(there: Runner, saved: Saved, home: str, folder: Path, name: str) -> Saved:
+    """What a host elsewhere saved, kept in the repository `home` on this machine, else in saved.git in `folder`. Raises MngError."""
+    here = LocalRunner()
+    repo = home if home and Path(home).is_dir() else f"{folder}/saved.git"
+    if not Path(repo).is_dir():
+        here.run(cmd("git", "init", "-q", "--bare", "--", repo))
+    known = here.run(cmd("git", f"--git-dir={repo}", "for-each-ref", "--format=%(objectname)"), check=False).text.split()
+    with tempfile.TemporaryDirectory(prefix="mng-home-") as temporary:
+        for number, kept in enumerate(saved.refs):
+            file = Path(temporary, str(number))
+            with file.open("wb") as bundle:
+                line = cmd("git", f"--git-dir={saved.repo}", "bundle", "create", "-q", "-", "--ignore-missing", "--stdin")
+                wanted = "\n".join([kept.ref, *(f"^{commit}" for commit in dict.fromkeys(known))]).encode() + b"\n"
+                got: list[int] = []
+                done = there.run(line, stdin=wanted, timeout=None, check=False, live=lambda kind, data: write(bundle, kind, data, got))
+            if done.code or not got:
+                raise MngError(f"{kept.ref} can't be fetched: {done.complaint}")
+            here.run(cmd("git", f"--git-dir={repo}", "fetch", "-q", "--no-tags", file, f"{kept.ref}:{kept.ref}"), timeout=None)
+    refs = tuple(kept._replace(path=kept.path.replace(saved.refs[0].path, f"{folder}/worktrees/{name}", 1)) for kept in saved.refs)
+    return saved._replace(repo=repo, refs=refs)
+
+
+def write(file: object, kind: str, data: bytes, got: list[int]) -> None:
+    if kind == "out":
+        got.append(file.write(data))  # type: ignore[attr-defined]
