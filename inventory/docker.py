@@ -10,13 +10,14 @@ import time
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from mng.errors import MngError, NotAvailable, NotFound, Unreachable
 from mng.host import Asleep, Host, Remote
 from mng.inventory import images
 from mng.inventory.keys import known, new_pair, own_pair
-from mng.inventory.provider import HostSpec, Snapshot, SnapshotSpec
+from mng.inventory.provider import Check, HostSpec, Snapshot, SnapshotSpec
+from mng.inventory.ssh import host_id
 from mng.names import check_name, new_id
 from mng.shell import cmd
 from mng.ssh.runner import SshRunner
@@ -52,17 +53,33 @@ STATES = {"created": "STARTING", "restarting": "STARTING", "running": "RUNNING",
 class Docker:
     """The containers of one engine that this installation made."""
 
-    def __init__(self, name: str, owner: str, folder: Path, prefix: str, address: str = "") -> None:
-        """`owner`: the id of this installation; `folder`: where its keys are; `address`: of the engine (-H)."""
+    makes_hosts = True
+
+    def __init__(
+        self, name: str, owner: str, folder: Path, prefix: str, address: str = "", known: tuple[str, ...] = ()
+    ) -> None:  # fmt: skip
+        """`owner`: the id of this installation; `folder`: where its keys are; `address`: of the engine (-H); `known`: its hosts."""
         self.name, self.owner, self.folder, self.prefix, self.address = name, owner, folder, prefix, address
+        self.known = known
         self._client: Any = None
 
     # --- what every provider does
 
     def hosts(self) -> list[Host]:
-        with self.translated():
-            found = self.client.containers.list(all=True, filters={"label": f"mng.owner={self.owner}"}, ignore_removed=True)
-        return [self.host_of(container) for container in found]
+        """While the engine does not answer, those that were known, none of which can be reached."""
+        try:
+            with self.translated():
+                found = self.client.containers.list(all=True, filters={"label": f"mng.owner={self.owner}"}, ignore_removed=True)
+            return [self.host_of(container) for container in found]
+        except (NotAvailable, Unreachable) as error:
+            if not self.known:
+                raise
+            runner = cast("Runner", Cut(error))
+            return [Remote(host_id(self.name, name), name, self.name, runner, prefix=self.prefix) for name in self.known]
+
+    def named(self, word: str) -> Host | None:
+        """By name or id."""
+        return next((host for host in self.hosts() if word in (host.name, host.id)), None)
 
     def create(self, spec: HostSpec) -> Host:
         """The container runs when this returns. Raises MngError; what was made is then gone again."""
@@ -124,6 +141,13 @@ class Docker:
     def drop_snapshot(self, snapshot: Snapshot) -> None:
         with self.translated():
             self.client.images.remove(f"mng-snapshot:{snapshot.id}")
+
+    def checks(self) -> list[Check]:
+        try:
+            with self.translated():
+                return [Check(f"provider {self.name}", "ok", f"Docker {self.client.version()['Version']}")]
+        except MngError as error:
+            return [Check(f"provider {self.name}", "warning", error.what, error.hint)]
 
     # --- how
 
@@ -252,6 +276,19 @@ class Docker:
         return there
 
 
+class Cut:
+    """The runner of hosts behind an engine that does not answer."""
+
+    def __init__(self, error: MngError) -> None:
+        self.error = error
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise Unreachable(self.error.what, self.error.hint)
+
+
 def port_of(container: Any) -> int:
     ports = (container.attrs.get("NetworkSettings", {}).get("Ports") or {}).get("22/tcp") or []
     return int(ports[0]["HostPort"]) if ports else 0
@@ -269,10 +306,7 @@ def has_network(args: tuple[str, ...]) -> bool:
 
 def start_words(arg: str) -> list[str]:
     """`--cpus=2`, `cpus=2` and `--gpus all` as words for `docker create`."""
-    import shlex
-
-    words = shlex.split(arg)
-    return [word if number or word.startswith("-") else f"--{word}" for number, word in enumerate(words)]
+    return [word if number or word.startswith("-") else f"--{word}" for number, word in enumerate(images.split(arg))]
 
 
 def tarred(files: dict[str, tuple[str, int]]) -> bytes:

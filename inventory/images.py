@@ -37,7 +37,7 @@ class Build(NamedTuple):
     @classmethod
     def of(cls, args: tuple[str, ...]) -> Build:
         """`-b offline`, `cidr-allowlist=RANGE`, `image=NAME`, `context-dir=DIR`, `"--dockerfile PATH"`; the rest as it is."""
-        build, words = cls(), [word for arg in args for word in shlex.split(arg)]
+        build, words = cls(), [word for arg in args for word in split(arg)]
         rest: list[str] = []
         while words:
             key, equals, value = words.pop(0).partition("=")
@@ -62,6 +62,12 @@ class Build(NamedTuple):
         if build.image and (given or rest):
             raise UsageError(f"-b image={build.image} is taken as it is: nothing to build with {rest[0]}")
         return build._replace(words=tuple(rest), dockerfile=given)
+
+
+def split(arg: str) -> list[str]:
+    """`--file PATH` is two words; `key=a value` and `--key=a value` are one."""
+    first = arg.split(" ", 1)[0]
+    return shlex.split(arg) if first.startswith("-") and "=" not in first else [arg]
 
 
 def ranges(text: str) -> list[str]:

@@ -59,7 +59,7 @@ class Inventory:
         for one in last_known.all_known(self.seen):
             if one.name not in given:
                 known.setdefault(one.provider, []).append(one.name)
-        names = dict.fromkeys([*self.settings.providers, *(["ssh"] if "ssh" in known else [])])
+        names = dict.fromkeys([*self.settings.providers, *(one for one in ("ssh", "docker") if one in known)])
         theirs = {one.name: one for one in self.of_plugins}
         ours = [self.load(name, tuple(known.get(name, ()))) for name in names if name not in theirs]
         return [self.local, *ours, *theirs.values()]
@@ -71,7 +71,7 @@ class Inventory:
             for one in theirs:
                 if lacks := [part for part in PARTS if not hasattr(one, part)]:
                     hooks.blame(plugin, MngError(f"{one!r} has no {', '.join(lacks)}"), "providers")
-                elif one.name in ("local", "ssh") or any(one.name == other.name for other in found):
+                elif one.name in ("local", "ssh", "docker") or any(one.name == other.name for other in found):
                     hooks.blame(plugin, MngError(f"there is a provider {one.name} already"), "providers")
                 else:
                     found.append(one)
@@ -90,11 +90,18 @@ class Inventory:
     def load(self, name: str, known: tuple[str, ...] = ()) -> Provider:
         if name not in self.loaded:
             backend = self.settings.providers.get(name, {}).get("backend", name)
-            if backend != "ssh":
-                raise UsageError(f"{self.settings.where('providers', name, 'backend')}: no backend {backend!r}", "there is: ssh")
-            from mng.inventory.ssh import Ssh
+            if backend not in ("ssh", "docker"):
+                where = self.settings.where("providers", name, "backend")
+                raise UsageError(f"{where}: no backend {backend!r}", "there is: docker, ssh")
+            if backend == "ssh":
+                from mng.inventory.ssh import Ssh
 
-            self.loaded[name] = Ssh(name, self.settings, known, self.allow_unknown_host, self.written)
+                self.loaded[name] = Ssh(name, self.settings, known, self.allow_unknown_host, self.written)
+            else:
+                from mng.inventory.docker import Docker
+
+                address = str(self.settings.providers.get(name, {}).get("host", ""))
+                self.loaded[name] = Docker(name, self.local.host.id, self.settings.host_dir, self.settings.prefix, address, known)
         return self.loaded[name]
 
     def provider(self, name: str) -> Provider:
@@ -102,7 +109,7 @@ class Inventory:
         for provider in self.providers:
             if provider.name == name:
                 return provider
-        if name == "ssh":
+        if name in ("ssh", "docker"):
             return self.load(name)
         known = [provider.name for provider in self.providers]
         raise NotAvailable(f"no provider {name!r} here", f"there is: {', '.join(known)}")
@@ -195,6 +202,10 @@ class Inventory:
             ids = files.names(f"{host.dir}/agents") if files else []
             data = {id_: files.read(f"{host.agent_dir(id_)}/data.json") for id_ in ids} if files else {}
             last_known.remember(self.seen, host, {id_: text for id_, text in data.items() if text}, states)
+
+    def forget(self, host: Host) -> None:
+        """It is no more."""
+        last_known.place(self.cache, host).unlink(missing_ok=True)
 
     def recall(self, host: Host) -> last_known.LastKnown | None:
         return last_known.recall(self.seen, host)

@@ -19,6 +19,7 @@ class Local:
     """The provider of one host."""
 
     name = "local"
+    makes_hosts = False
 
     def __init__(self, host_dir: str, prefix: str) -> None:
         home = str(Path.home())

@@ -55,6 +55,7 @@ class Provider(Protocol):
     """Makes, stops and finds hosts of one kind. What it can't do raises NotAvailable, never does nothing."""
 
     name: str
+    makes_hosts: bool  # and so may stop and destroy them
 
     def hosts(self) -> list[Host]: ...
     def named(self, word: str) -> Host | None: ...

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from mng.errors import NotAvailable, UsageError
 from mng.host import Host, Remote
-from mng.inventory.provider import Check, HostSpec, Snapshot
+from mng.inventory.provider import Check, HostSpec, Snapshot, SnapshotSpec
 from mng.inventory.reach import probes
 from mng.settings import Settings, root_name
 from mng.ssh.runner import SshRunner
@@ -46,6 +46,8 @@ class SshSettings(BaseModel):
 
 class Ssh:
     """Hosts that are there already. `ssh` needs no settings: it has the hosts that agents were made on, by their names."""
+
+    makes_hosts = False
 
     def __init__(
         self, name: str, settings: Settings, known: tuple[str, ...] = (), allow_unknown: bool = False,
@@ -107,10 +109,10 @@ class Ssh:
     def destroy(self, host: Host) -> None:
         self.no("destroy a host")
 
-    def snapshot(self, host: Host, name: str = "") -> Snapshot:
+    def snapshot(self, host: Host, spec: SnapshotSpec) -> Snapshot:
         self.no("take snapshots")
 
-    def snapshots(self, host: Host) -> list[Snapshot]:
+    def snapshots(self, host: Host | None = None) -> list[Snapshot]:
         return []
 
     def drop_snapshot(self, snapshot: Snapshot) -> None:

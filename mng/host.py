@@ -130,7 +130,8 @@ class Remote(Host):
     def probe(self, timeout: float = 30.0) -> Probe:
         from mng.ssh.snapshot import Snapshot
 
-        line = cmd("sh", "-c", PROBE.read_text(), "probe", self.asked[0], FORMAT, self.asked[1])
+        words = ["probe", self.asked[0], FORMAT, self.asked[1]]
+        line = Cmd(cmd("sh", "-c", PROBE.read_text(), words).line, "probe.sh")
         try:
             done = self.runner.read(line, timeout=timeout)
             self.home, self.dir, now, code, panes, *rest = answer(done)
@@ -156,6 +157,13 @@ class Asleep(Host):
     ) -> None:
         super().__init__(id, name, provider, cast(Runner, Still(self)), home, f"{home}/.mng", prefix, state, tags)
         self.files = files
+
+    @classmethod
+    def planned(cls, name: str, provider: str, prefix: str) -> Asleep:
+        """One that is only talked about."""
+        from mng.ssh.snapshot import Snapshot
+
+        return cls("host-planned", name, provider, prefix, "PLANNED", {}, "~", lambda: Snapshot(LocalRunner()))
 
     def tree(self) -> Tree:
         if "kept" not in self.__dict__:

@@ -18,6 +18,7 @@ from mng.commands.destroy import destroy
 from mng.commands.stop import stop
 from mng.errors import UsageError
 from mng.inventory.inventory import Inventory
+from mng.inventory.provider import SnapshotSpec
 from mng.rows import Results
 
 FILTERS = ("include", "exclude", "older_than", "idle_for", "tag", "provider", "agent_type")
@@ -65,7 +66,7 @@ def cleanup(c: Context, o: Cleanup) -> Results[Outcome]:
     if o.snapshot_before and not o.dry_run:
         for name in {row.host.name for row in rows}:
             host = inventory.host(name)
-            inventory.provider(host.provider).snapshot(host)
+            inventory.provider(host.provider).snapshot(host, SnapshotSpec())
     ids = [row.id for row in rows]
     if action == "stop":
         done: Results[Outcome] = stop(c, agents=ids, dry_run=o.dry_run, context=o.context)

@@ -16,6 +16,7 @@ from mng.agents.agent import Agent
 from mng.agents.attaching import Reconnect, go_to
 from mng.agents.background import hand_over
 from mng.agents.creation import Plan, available, build
+from mng.agents.hosting import not_left_empty
 from mng.agents.row import AgentRow
 from mng.agents.team import Team
 from mng.agents.types import Chosen, Receipt, choose
@@ -25,12 +26,14 @@ from mng.cli.options import CommonOptions, Count, Duration, Exclusive, Options, 
 from mng.cli.provisioning import ProvisionOptions, environment, roles_of, steps_of
 from mng.cli.text import composed, given_message, on_terminal
 from mng.errors import Blocked, MngError, NotAvailable, UsageError
-from mng.host import Host
+from mng.host import Asleep, Host
 from mng.inventory.inventory import Inventory
 from mng.inventory.provider import HostSpec
 from mng.names import Style, check_name, made_up, new_id
 from mng.records import AgentRecord, Kind
+from mng.runner import LocalRunner
 from mng.shell import expanded, here, is_folder, is_text
+from mng.sync.carry import abroad
 from mng.sync.source import Placement, Source, new_branch
 
 
@@ -148,7 +151,9 @@ def create(c: Context, o: CreateOptions) -> AgentRow:
     inventory = Inventory(o.settings, o.allow_unknown_host)
     if o.reuse and o.name and (known := existing(inventory, o.name)):
         return carry_on(known, o, fresh=False)
-    return carried_out(planned(o, inventory), o)
+    host, new = host_for(o, inventory)
+    with not_left_empty(inventory, host, new):
+        return carried_out(planned(o, inventory, host=host), o)
 
 
 def carried_out(plan: Plan, o: CreateOptions) -> AgentRow:
@@ -232,9 +237,9 @@ def told(agent: Agent, receipt: Receipt) -> None:
         )
 
 
-def planned(o: CreateOptions, inventory: Inventory, chosen: Chosen | None = None) -> Plan:
+def planned(o: CreateOptions, inventory: Inventory, chosen: Chosen | None = None, host: Host | None = None) -> Plan:
     """The agent as it will be, from options, settings and the source; UsageError here or never."""
-    host = host_for(o, inventory)
+    host = host or host_for(o, inventory)[0]
     name = check_name(o.name) if o.name else made_up(o.name_style, host.tree().names(f"{host.dir}/names"))
     available(inventory, host, name)
     chosen = chosen or choose("generic" if o.agent_cmd else o.type, o.settings)
@@ -256,17 +261,27 @@ def planned(o: CreateOptions, inventory: Inventory, chosen: Chosen | None = None
                 yes=o.yes)  # fmt: skip
 
 
-def host_for(o: CreateOptions, inventory: Inventory) -> Host:
-    """An existing host, or a new one of the provider asked for; this machine without either."""
+def host_for(o: CreateOptions, inventory: Inventory) -> tuple[Host, bool]:
+    """An existing host, or a new one of the provider asked for, and whether it is; this machine without either."""
     if o.host:
         host = inventory.host(o.host)
         inventory.remember(host)
-        return host
+        return host, False
     spec = HostSpec(
         o.host_name or "", dict(o.tag), split(o.build_arg, o.build_args), split(o.start_arg, o.start_args), o.snapshot or ""
     )
     provider = inventory.provider(o.in_ or "local")
-    return provider.create(spec)
+    if not provider.makes_hosts:
+        return provider.create(spec), False
+    first_message(o)  # what is wrong with it is said before anything is made
+    if o.name:
+        available(inventory, inventory.local.host, check_name(o.name))
+    if o.dry_run:
+        return Asleep.planned(o.host_name or f"new-{provider.name}", provider.name, o.settings.prefix), False
+    output.progress(f"making a host with {provider.name}")
+    host = provider.create(spec)
+    inventory.remember(host)
+    return host, True
 
 
 def split(words: list[str], line: str | None) -> tuple[str, ...]:
@@ -307,13 +322,18 @@ def placed(o: CreateOptions, host: Host, folder: str, name: str, id_: str) -> Pl
     branch, base = new_branch(o.new_branch, o.new_branch_prefix, name), o.base_branch or ""
     if not is_text(folder):
         raise UsageError(f"the folder {folder!r} is not UTF-8")
-    source = Source.of(host.runner, folder, branch, base)
+    there = host.local or o.in_place or ":" in (o.from_ or "") or bool(o.source_agent)
+    source = Source.of(host.runner if there else LocalRunner(), folder, branch, base)
+    kind = kind_of(o) or (None if there else "clone" if source.repo else "copy")
+    if not there and kind == "worktree":
+        raise UsageError(f"--worktree: the repository is not on {host.name}", "--clone makes one there")
     root = str(Path(folder, host.expand(o.target_path))) if o.target_path else f"{host.dir}/worktrees/{name}-{id_[6:14]}"
-    return Placement.plan(
-        source, path=root, claim=f"{host.agent_dir(id_)}/placed", kind=kind_of(o), branch=branch, base=base,
+    placement = Placement.plan(
+        source, path=root, claim=f"{host.agent_dir(id_)}/placed", kind=kind, branch=branch, base=base,
         depth=o.depth, shallow_since=o.shallow_since, ensure_clean=o.ensure_clean, include_unclean=o.include_unclean,
         include_gitignored=o.include_gitignored, include_git=o.include_git,
     )  # fmt: skip
+    return placement if there else abroad(placement)
 
 
 def kind_of(o: CreateOptions) -> Kind | None:

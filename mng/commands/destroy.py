@@ -8,6 +8,7 @@ from mng import hooks, output
 from mng.agents.agent import Agent
 from mng.agents.creation import finish
 from mng.agents.ending import GRACE, Removed, forget_folder, remove, stop
+from mng.agents.hosting import awake, release
 from mng.agents.journal import Journal
 from mng.agents.team import Team
 from mng.cli.chosen import Outcome, chosen, failed, side_by_side, willing
@@ -57,19 +58,20 @@ def destroy(c: Context, o: Destroy) -> Results[Outcome]:
             raise UsageError(f"destroying {names} needs a yes", "give -f")
         if not answer:
             raise MngError("nothing destroyed")
-    results = agents.by_host(lambda host, mine: destroyed(host, mine, o))
+    results = agents.by_host(lambda host, mine: destroyed(inventory, host, mine, o))
     if o.gc and not o.dry_run:
         for done in finish(team.inventory):
             output.note(done)
     return results
 
 
-def destroyed(host: Host, agents: list[Agent], o: Destroy) -> list[Outcome]:
+def destroyed(inventory: Inventory, host: Host, agents: list[Agent], o: Destroy) -> list[Outcome]:
     """All stopped in one trip, then each removed; what one can't lose does not keep the others."""
     if o.dry_run:
         return [Outcome(name=agent.name, host=host.name, result="would be destroyed", detail=kept(agent)) for agent in agents]
     fine, refused = willing("destroy", agents)
     if fine:
+        host, fine = up(inventory, host, fine)
         stop(host, fine, o.graceful_timeout)
 
     def one(agent: Agent) -> Outcome:
@@ -88,7 +90,16 @@ def destroyed(host: Host, agents: list[Agent], o: Destroy) -> list[Outcome]:
         hooks.after("destroy", agent=agent, removed=done)
         return Outcome(name=agent.name, host=host.name, result="destroyed", detail=told(done))
 
-    return [*refused, *side_by_side(one, fine, at_once=4)]
+    rows = [*refused, *side_by_side(one, fine, at_once=4)]
+    if fine and (done := release(inventory, host)):
+        output.note(done)
+    return rows
+
+
+def up(inventory: Inventory, host: Host, agents: list[Agent]) -> tuple[Host, list[Agent]]:
+    """On a host that runs: only there can work be saved."""
+    woken = awake(inventory, agents[0]).host
+    return woken, [Agent(agent.record, woken) for agent in agents]
 
 
 def told(done: Removed) -> str:

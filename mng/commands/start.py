@@ -7,6 +7,7 @@ from invoke.context import Context
 from mng import output
 from mng.agents.agent import Agent
 from mng.agents.attaching import go_to
+from mng.agents.hosting import awake
 from mng.agents.team import Team
 from mng.cli.chosen import Outcome, chosen
 from mng.cli.command import command
@@ -53,6 +54,7 @@ def started(agent: Agent, team: Team, o: Start) -> Outcome:
         raise MngError(f"{agent.name} can't be started: {state.reason}", f"see: mng connect {agent.name}")
     if o.dry_run:
         return told.model_copy(update={"result": "would start"})
+    agent = awake(team.inventory, agent)
     agent.start(resume=True)
     agent.survives()
     if agent.record.resume_message:

@@ -6,10 +6,11 @@ import math
 
 from invoke.context import Context
 
-from mng import hooks
+from mng import hooks, output
 from mng.agents.agent import Agent
 from mng.agents.ending import GRACE
 from mng.agents.ending import stop as stop_agents
+from mng.agents.hosting import rest
 from mng.agents.limits import remaining
 from mng.cli.chosen import Outcome, chosen, willing
 from mng.cli.command import command
@@ -56,7 +57,10 @@ def stop(c: Context, o: Stop) -> Results[Outcome]:
             why = busy.get(agent.name, "")
             return Outcome(name=agent.name, host=host.name, result="not idle" if why else result, detail=why)
 
-        return [*refused, *(told(agent) for agent in mine if agent.name not in [one.name for one in refused])]
+        rows = [*refused, *(told(agent) for agent in mine if agent.name not in [one.name for one in refused])]
+        if not o.dry_run and (done := rest(team.inventory, host)):
+            output.note(done)
+        return rows
 
     return agents.by_host(work)
 

@@ -1,4 +1,4 @@
-"""Work that goes to another host and comes home: a work dir is made where its source is and sent whole; what is saved there is fetched."""
+"""Work that goes to another host and comes home: a work dir is made here and sent whole, what is saved there is fetched."""
 
 from __future__ import annotations
 
@@ -32,9 +32,13 @@ def carry(there: Runner, placement: Placement) -> list[str]:
         mine = work.model_copy(update={"root": root, "path": root, "claim": f"{folder}/placed", "made_branch": bool(made)})
         notes = place(here, placement._replace(work=mine))
         if work.kind == "clone":
-            url = here.run(cmd("git", "-C", placement.source.top or placement.source.repo, "config", "remote.origin.url"), check=False)
-            if url.text:
-                here.run(cmd("git", "-C", root, "remote", "set-url", "origin", url.text))
+            top = placement.source.top or placement.source.repo
+            url = here.run(cmd("git", "-C", top, "config", "remote.origin.url"), check=False).text
+            if url:
+                here.run(cmd("git", "-C", root, "remote", "set-url", "origin", url))
+            for key in ("user.name", "user.email"):  # who commits there is who commits here
+                if who := here.run(cmd("git", "-C", top, "config", key), check=False).text:
+                    here.run(cmd("git", "-C", root, "config", key, who))
         tar = Path(folder, "work.tar")
         here.run(cmd("tar", "-C", root, "-cf", tar, "."), timeout=None)
         with tar.open("rb") as stream:
@@ -47,27 +51,18 @@ def carry(there: Runner, placement: Placement) -> list[str]:
 
 
 def bring_home(there: Runner, saved: Saved, home: str, folder: Path, name: str) -> Saved:
-    """What a host elsewhere saved, kept in the repository `home` on this machine, else in saved.git in `folder`. Raises MngError."""
+    """What a host elsewhere saved, in the repository `home` on this machine, else in saved.git in `folder`. Raises MngError."""
     here = LocalRunner()
     repo = home if home and Path(home).is_dir() else f"{folder}/saved.git"
     if not Path(repo).is_dir():
         here.run(cmd("git", "init", "-q", "--bare", "--", repo))
-    known = here.run(cmd("git", f"--git-dir={repo}", "for-each-ref", "--format=%(objectname)"), check=False).text.split()
+    known = here.run(cmd("git", f"--git-dir={repo}", "for-each-ref", "--format=^%(objectname)"), check=False).text.split()
+    bundle = cmd("git", f"--git-dir={saved.repo}", "bundle", "create", "-q", "-", "--ignore-missing", "--stdin")
     with tempfile.TemporaryDirectory(prefix="mng-home-") as temporary:
-        for number, kept in enumerate(saved.refs):
-            file = Path(temporary, str(number))
-            with file.open("wb") as bundle:
-                line = cmd("git", f"--git-dir={saved.repo}", "bundle", "create", "-q", "-", "--ignore-missing", "--stdin")
-                wanted = "\n".join([kept.ref, *(f"^{commit}" for commit in dict.fromkeys(known))]).encode() + b"\n"
-                got: list[int] = []
-                done = there.run(line, stdin=wanted, timeout=None, check=False, live=lambda kind, data: write(bundle, kind, data, got))
-            if done.code or not got:
-                raise MngError(f"{kept.ref} can't be fetched: {done.complaint}")
+        for kept in saved.refs:
+            wanted = "".join(f"{line}\n" for line in [kept.ref, *dict.fromkeys(known)])
+            file = Path(temporary, "bundle")
+            file.write_bytes(there.run(bundle, stdin=wanted.encode(), timeout=None).out)
             here.run(cmd("git", f"--git-dir={repo}", "fetch", "-q", "--no-tags", file, f"{kept.ref}:{kept.ref}"), timeout=None)
-    refs = tuple(kept._replace(path=kept.path.replace(saved.refs[0].path, f"{folder}/worktrees/{name}", 1)) for kept in saved.refs)
-    return saved._replace(repo=repo, refs=refs)
-
-
-def write(file: object, kind: str, data: bytes, got: list[int]) -> None:
-    if kind == "out":
-        got.append(file.write(data))  # type: ignore[attr-defined]
+    first, mine = saved.refs[0].path, f"{folder}/worktrees/{name}"
+    return saved._replace(repo=repo, refs=tuple(kept._replace(path=kept.path.replace(first, mine, 1)) for kept in saved.refs))

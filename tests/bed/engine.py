@@ -70,8 +70,9 @@ class Engine:
                       ["link", "set", self.bridge, "up"]):  # fmt: skip
             subprocess.run(["ip", *words], check=True, capture_output=True)
         with (self.folder / "log").open("wb") as log:
-            words = ["dockerd", "-H", self.host, "--data-root", f"{self.folder}/data", "--exec-root", f"{self.folder}/exec",
-                     "--pidfile", f"{self.folder}/pid", "--bridge", self.bridge, "--iptables=false", "--ip-masq=false"]  # fmt: skip
+            places = {"data-root": "data", "exec-root": "exec", "pidfile": "pid"}
+            words = ["dockerd", "-H", self.host, *(f"--{option}={self.folder}/{name}" for option, name in places.items())]
+            words += ["--bridge", self.bridge, "--iptables=false", "--ip-masq=false"]
             subprocess.Popen(words, stdout=log, stderr=log, start_new_session=True)
         end = time.monotonic() + 60
         while not self.docker("version", "--format", "{{.Server.Version}}", check=False):

@@ -41,6 +41,7 @@ class Sheds:
     """Hosts that are folders of this machine."""
 
     name = "sheds"
+    makes_hosts = False
 
     def __init__(self, settings: Settings) -> None:
         self.settings, self.root = settings, Path(settings.host_dir, "sheds")
