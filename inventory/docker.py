@@ -58,7 +58,7 @@ class Docker:
     def __init__(
         self, name: str, owner: str, folder: Path, prefix: str, address: str = "", known: tuple[str, ...] = ()
     ) -> None:  # fmt: skip
-        """`owner`: the id of this installation; `folder`: where its keys are; `address`: of the engine (-H); `known`: its hosts."""
+        """`owner`: this installation's id, `folder`: where its keys are, `address`: of the engine (-H), `known`: its hosts."""
         self.name, self.owner, self.folder, self.prefix, self.address = name, owner, folder, prefix, address
         self.known = known
         self._client: Any = None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,16 +31,12 @@ def own_pair(folder: Path) -> tuple[Path, str]:
     path = folder / "keys" / "mng_ed25519"
     if not path.exists():
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        new = path.with_name(f"{path.name}.{os.getpid()}.new")
-        pair = new_pair("mng")
-        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
-            out.write(pair.private)
-        try:
+        descriptor, new = tempfile.mkstemp(dir=path.parent)  # 0600
+        with os.fdopen(descriptor, "w") as out:
+            out.write(new_pair("mng").private)
+        with contextlib.suppress(FileExistsError):
             os.link(new, path)  # whole, and by one of many alone
-        except FileExistsError:
-            pass
-        finally:
-            new.unlink()
+        Path(new).unlink()
     return path, public_of(path)
 
 

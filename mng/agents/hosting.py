@@ -11,6 +11,8 @@ from mng.agents.ending import uninterrupted
 from mng.errors import MngError
 from mng.host import Asleep, Host
 from mng.inventory.inventory import Inventory, on_host
+from mng.names import new_id
+from mng.shell import cmd
 
 
 def awake(inventory: Inventory, agent: Agent) -> Agent:
@@ -45,6 +47,25 @@ def release(inventory: Inventory, host: Host, gone: Collection[str] = ()) -> str
     provider.destroy(host)
     inventory.forget(host)
     return f"host {host.name} destroyed"
+
+
+def adopt(host: Host, name: str) -> Agent | None:
+    """The agent on a host made from a snapshot, as one of its own: another id and name, the same work and conversation.
+
+    Of several it is the oldest; the others stay as they are. None without any.
+    """
+    found = [one.record for one in on_host(host, host.tree()) if one.record]
+    if not found:
+        return None
+    old = min(found, key=lambda record: record.create_time)
+    id_ = new_id("agent")
+    work = old.work.model_copy(update={"claim": old.work.claim.replace(old.id, id_)})
+    agent = Agent(old.model_copy(update={"id": id_, "name": name, "work": work, "host_id": host.id}), host)
+    claim = cmd("ln", "-sfn", "--", f"../agents/{id_}", host.claim(name))
+    line = cmd("mv", "--", host.agent_dir(old.id), agent.folder).then(claim)
+    host.runner.run(line if name == old.name else line.then(cmd("rm", "-f", "--", host.claim(old.name))))
+    agent.save()
+    return agent
 
 
 @contextlib.contextmanager

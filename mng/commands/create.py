@@ -16,7 +16,7 @@ from mng.agents.agent import Agent
 from mng.agents.attaching import Reconnect, go_to
 from mng.agents.background import hand_over
 from mng.agents.creation import Plan, available, build
-from mng.agents.hosting import not_left_empty
+from mng.agents.hosting import adopt, not_left_empty
 from mng.agents.row import AgentRow
 from mng.agents.team import Team
 from mng.agents.types import Chosen, Receipt, choose
@@ -153,6 +153,10 @@ def create(c: Context, o: CreateOptions) -> AgentRow:
         return carry_on(known, o, fresh=False)
     host, new = host_for(o, inventory)
     with not_left_empty(inventory, host, new):
+        if new and o.snapshot and not {"type", "agent_cmd"} & o.model_fields_set:
+            name = check_name(o.name) if o.name else made_up(o.name_style, ())
+            if agent := adopt(host, name):
+                return carry_on(agent, o, fresh=False)
         return carried_out(planned(o, inventory, host=host), o)
 
 

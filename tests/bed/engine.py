@@ -73,7 +73,7 @@ class Engine:
             places = {"data-root": "data", "exec-root": "exec", "pidfile": "pid"}
             words = ["dockerd", "-H", self.host, *(f"--{option}={self.folder}/{name}" for option, name in places.items())]
             words += ["--bridge", self.bridge, "--iptables=false", "--ip-masq=false"]
-            subprocess.Popen(words, stdout=log, stderr=log, start_new_session=True)
+            subprocess.run(["sh", "-c", 'setsid "$@" &', "sh", *words], stdout=log, stderr=log, check=True)
         end = time.monotonic() + 60
         while not self.docker("version", "--format", "{{.Server.Version}}", check=False):
             assert time.monotonic() < end, f"dockerd does not start:\n{(self.folder / 'log').read_text()[-2000:]}"

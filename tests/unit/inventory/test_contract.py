@@ -7,7 +7,7 @@ import pytest
 from mng.errors import NotAvailable, NotFound, UsageError
 from mng.inventory.inventory import Inventory, on_host
 from mng.inventory.local import Local
-from mng.inventory.provider import HostSpec, Provider, Snapshot
+from mng.inventory.provider import HostSpec, Provider, Snapshot, SnapshotSpec
 from mng.records import AgentRecord, Work
 from mng.settings import Settings
 from mng.shell import cmd
@@ -30,12 +30,17 @@ class TestContract:
         assert host.id in [one.id for one in provider.hosts()] == [one.id for one in provider.hosts()]
         assert provider.start(host).id == host.id
 
-    @pytest.mark.parametrize("what", ["stop", "destroy", "snapshot", "drop_snapshot"])
+    @pytest.mark.parametrize("what", ["stop", "destroy", "drop_snapshot"])
     def test_what_it_can_not_do_it_says(self, provider: Provider, what: str) -> None:
         host = provider.create(HostSpec())
         thing = Snapshot("s", "s", host.id, 0.0) if what == "drop_snapshot" else host
         with pytest.raises(NotAvailable):
             getattr(provider, what)(thing)
+
+    def test_snapshots_that_it_does_not_take_it_refuses(self, provider: Provider) -> None:
+        with pytest.raises(NotAvailable):
+            provider.snapshot(provider.create(HostSpec()), SnapshotSpec())
+        assert provider.snapshots() == []
 
     def test_it_can_be_checked(self, provider: Provider) -> None:
         checks = provider.checks()

@@ -1,0 +1,132 @@
+"""Agents in containers of a real Docker engine."""
+
+import json
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.bed.engine import Engine, engine
+from tests.bed.world import World
+
+pytestmark = [pytest.mark.live, pytest.mark.slow]
+SLEEP = ("--agent-cmd", "sleep 99999", "--no-connect")
+
+
+@pytest.fixture(scope="session")
+def docker() -> Iterator[Engine]:
+    with engine(os.environ.get("PYTEST_XDIST_TESTRUNUID") or str(os.getpid())) as one:
+        yield one
+
+
+@pytest.fixture
+def there(world: World, docker: Engine) -> Iterator[World]:
+    """A world with the engine; its containers are gone afterwards."""
+    world.env["DOCKER_HOST"] = docker.host
+    yield world
+    for container in docker.docker("ps", "-aq", "--filter", f"name={world.prefix}").split():
+        docker.docker("rm", "-f", container)
+
+
+def listed(world: World) -> dict[str, dict[str, str]]:
+    rows = json.loads(world.mng("list", "--json").out)
+    return {row["name"]: {"state": row["state"], "host": row["host"]["name"], "host_state": row["host"]["state"]} for row in rows}
+
+
+def test_work_goes_there_and_comes_home(there: World) -> None:
+    (there.repo / "untracked").write_text("of mine")
+    there.mng("create", "web", "--in", "docker", "--host-name", "box", *SLEEP, "--no-ensure-clean", "--tag", "team=red")
+    assert listed(there) == {"web": {"state": "RUNNING", "host": "box", "host_state": "RUNNING"}}
+    assert there.mng("exec", "web", "cat untracked; echo; git branch --show-current; hostname").out.split() == [
+        "of",
+        "mine",
+        "mng/web",
+        "box",
+    ]
+    there.mng("exec", "web", "echo more > made; git add made; git commit -qm work; echo loose > loose")
+    there.mng("exec", "web", "rm -rf --no-preserve-root /opt /srv")
+    done = there.mng("destroy", "-f", "web")
+    assert "refs/mng/saved/web/" in done.err + done.out and "host box destroyed" in done.err
+    assert there.mng("list", "--json").out.strip() == "[]"
+    ref = there.git("for-each-ref", "--format=%(refname)", "refs/mng/saved/web").strip()
+    assert {"loose", "made", "untracked"} <= set(there.git("ls-tree", "--name-only", ref).split())
+
+
+def test_a_host_rests_with_its_agents_and_wakes_with_one(there: World) -> None:
+    there.mng("create", "one", "--in", "docker", "--host-name", "shared", *SLEEP)
+    there.mng("create", "two", "--host", "shared", *SLEEP)
+    there.mng("stop", "one")
+    assert {name: row["host_state"] for name, row in listed(there).items()} == {"one": "RUNNING", "two": "RUNNING"}
+    assert "host shared stopped" in there.mng("stop", "two").err
+    assert listed(there)["two"] == {"state": "STOPPED", "host": "shared", "host_state": "STOPPED"}
+    there.mng("exec", "one", "true", check=False)
+    there.mng("start", "two")
+    assert {name: row["state"] for name, row in listed(there).items()} == {"one": "STOPPED", "two": "RUNNING"}
+    there.mng("destroy", "-f", "two")
+    assert listed(there)["one"]["host_state"] == "RUNNING"
+    assert "host shared destroyed" in there.mng("destroy", "-f", "one").err
+
+
+def test_snapshots(there: World) -> None:
+    there.mng("create", "doomed", "--in", "docker", *SLEEP)
+    there.mng("exec", "doomed", "echo precious > /root/kept")
+    words = ["--name", "before", "--description", "of the plunge", "--tag", "a=b", "--no-pause-during"]
+    id_ = there.mng("snapshot", "doomed", *words, "--format", "{id}").out.strip()
+    assert id_.startswith("snap-")
+    assert there.mng("snapshot", "create", "doomed", "--dry-run").out.strip().endswith("would be kept")
+    rows = json.loads(
+        there.mng("snapshot", "list", "--json", "--limit", "3", "--after", "2020-01-01", "--before", "2100-01-01").out
+    )
+    assert [(row["id"], row["name"], row["description"], row["tags"]) for row in rows] == [
+        (id_, "before", "of the plunge", {"a": "b"})
+    ]
+    there.mng("exec", "doomed", "rm -rf /root/kept")
+    there.mng("create", "again", "--in", "docker", "--snapshot", id_, "--no-connect")
+    assert {name: row["state"] for name, row in listed(there).items()} == {"doomed": "RUNNING", "again": "RUNNING"}
+    assert there.mng("exec", "again", "cat /root/kept").out == "precious\n"
+    assert there.mng("snapshot", "destroy", check=False).code == 2
+    assert there.mng("snapshot", "destroy", "--snapshot", "nope", "-f", check=False).code == 3
+    assert there.mng("snapshot", "destroy", "--all-snapshots", "doomed", "--dry-run").out.count("would be destroyed") == 1
+    assert there.mng("snapshot", "create", "local", check=False).code == 6
+
+
+def test_walls(there: World) -> None:
+    there.mng("create", "in", "--in", "docker", "-b", "offline", *SLEEP)
+    gateway = (
+        there.mng("exec", "in", "ip route 2>/dev/null | cut -d' ' -f3 | head -1; hostname -i").out.split()[-1].rpartition(".")[0]
+        + ".1"
+    )
+    ping = f"timeout 3 bash -c '</dev/tcp/{gateway}/22' 2>&1; echo $?"
+    assert there.mng("exec", "in", ping).out.split()[-1] == "124"  # dropped, where it would be refused at once
+    assert there.mng("exec", "in", "iptables -P OUTPUT ACCEPT", check=False).code != 0
+    there.mng("create", "near", "--in", "docker", "-b", f"cidr-allowlist={gateway}/32", *SLEEP)
+    assert there.mng("exec", "near", ping).out.split()[-1] in ("0", "1")  # reached: open or refused
+
+
+def test_what_is_wrong_is_said_and_nothing_stays(there: World, docker: Engine) -> None:
+    for words, code in (
+        (["-b", "cidr-allowlist=nonsense"], 2),
+        (["-b", "image=no-such-image:1"], 1),
+        (["-s", "--no-such-option"], 1),
+        (["--message", " "], 2),
+        (["--snapshot", "snap-none"], 3),
+        (["--worktree"], 2),
+    ):
+        done = there.mng("create", "x", "--in", "docker", *SLEEP, *words, check=False)
+        assert (done.code, "Traceback" in done.err) == (code, False), done.err
+    assert docker.docker("ps", "-aq", "--filter", f"name={there.prefix}") == ""
+    assert there.mng("create", "x", "--in", "docker", *SLEEP, "--dry-run").out
+    assert docker.docker("ps", "-aq", "--filter", f"name={there.prefix}") == ""
+
+
+def test_an_engine_that_is_away_is_not_an_empty_one(there: World) -> None:
+    there.mng("create", "web", "--in", "docker", "--host-name", "box", *SLEEP)
+    there.mng("list")
+    there.mng("create", "here", *SLEEP)
+    away = {"DOCKER_HOST": "unix:///no/such.sock"}
+    done = there.mng("list", "--json", env=away)
+    assert {row["name"]: row["host"]["state"] for row in json.loads(done.out)} == {"web": "UNREACHABLE", "here": "RUNNING"}
+    assert there.mng("destroy", "-f", "web", env=away, check=False).code != 0
+    assert there.mng("gc", env=away, check=False).out.count("removed") == 0
+    assert there.mng("exec", "here", "echo fine", env=away).out == "fine\n"
+    assert listed(there)["web"]["state"] == "RUNNING"
