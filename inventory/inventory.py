@@ -25,7 +25,20 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
-PARTS = ("name", "hosts", "named", "create", "start", "stop", "destroy", "snapshot", "snapshots", "drop_snapshot", "checks")
+PARTS = (
+    "name",
+    "makes_hosts",
+    "hosts",
+    "named",
+    "create",
+    "start",
+    "stop",
+    "destroy",
+    "snapshot",
+    "snapshots",
+    "drop_snapshot",
+    "checks",
+)
 
 
 class Found(NamedTuple):
@@ -205,7 +218,7 @@ class Inventory:
 
     def forget(self, host: Host) -> None:
         """It is no more."""
-        last_known.place(self.cache, host).unlink(missing_ok=True)
+        last_known.place(self.seen, host).unlink(missing_ok=True)
 
     def recall(self, host: Host) -> last_known.LastKnown | None:
         return last_known.recall(self.seen, host)

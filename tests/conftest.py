@@ -1,10 +1,12 @@
 """Fixtures for all tests; `tests/bed/` has what they are made of."""
 
+import os
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.bed import agents
+from tests.bed.engine import Engine, engine
 from tests.bed.model_server import ModelServer
 from tests.bed.need import need
 from tests.bed.world import World
@@ -63,3 +65,18 @@ def real(request: pytest.FixtureRequest, world: World, model: ModelServer) -> st
 def fake(world: World) -> Callable[..., agents.Fake]:
     """`fake(swallow=0.2, …)` puts the hostile `claude` into `world`; without mischief it behaves."""
     return lambda **mischief: agents.Fake(world, **mischief)
+
+
+@pytest.fixture(scope="session")
+def docker() -> Iterator[Engine]:
+    with engine(os.environ.get("PYTEST_XDIST_TESTRUNUID") or str(os.getpid())) as one:
+        yield one
+
+
+@pytest.fixture
+def there(world: World, docker: Engine) -> Iterator[World]:
+    """A world with a Docker engine; its containers are gone afterwards."""
+    world.env["DOCKER_HOST"] = docker.host
+    yield world
+    for container in docker.docker("ps", "-aq", "--filter", f"name={world.prefix}").split():
+        docker.docker("rm", "-f", container)

@@ -306,7 +306,7 @@ def source_folder(o: CreateOptions, inventory: Inventory, host: Host) -> str:
         if inventory.host(place).id != host.id:
             raise NotAvailable(f"--from {o.from_}: work can't be brought from another host", f"use a folder on {host.name}")
         return host.expand(path)
-    if not host.local:  # bringing work there comes in here
+    if not host.local and o.in_place:
         raise UsageError(f"which folder of {host.name}?", f"one that is there: --from {host.name}:PATH")
     return str(Path(folder, expanded(o.source_path or o.from_ or ".")).absolute())
 

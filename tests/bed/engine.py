@@ -17,7 +17,7 @@ from pathlib import Path
 from tests.bed.need import missing
 
 CACHE = Path(os.environ.get("MNG_TEST_IMAGES") or Path.home() / ".cache" / "mng-test-images")
-PACKAGES = "ca-certificates,curl,git,iptables,openssh-server,procps,rsync,tmux,unison"
+PACKAGES = "ca-certificates,curl,git,iptables,openssh-server,procps,python3,rsync,tmux,unison"
 BASE = "debian:bookworm-slim"
 
 
@@ -31,8 +31,8 @@ class Engine:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / "lock").open("a") as lock:
+        CACHE.mkdir(parents=True, exist_ok=True)
+        with (CACHE / "engine.lock").open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
@@ -64,13 +64,16 @@ class Engine:
         return [pid for pid in (file.read_text().split() if file.exists() else []) if Path(f"/proc/{pid}").exists()]
 
     def start(self) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(exist_ok=True)
         number = int(self.bridge[4:8], 16)
         address = f"10.{200 + number % 50}.{number // 50 % 250}.1/24"
         for words in (["link", "add", self.bridge, "type", "bridge"], ["addr", "add", address, "dev", self.bridge],
                       ["link", "set", self.bridge, "up"]):  # fmt: skip
             subprocess.run(["ip", *words], check=True, capture_output=True)
         with (self.folder / "log").open("wb") as log:
-            places = {"data-root": "data", "exec-root": "exec", "pidfile": "pid"}
+            data = f"data-{os.getpid()}"  # what an engine before left may still be mounted
+            places = {"data-root": data, "exec-root": "exec", "pidfile": "pid"}
             words = ["dockerd", "-H", self.host, *(f"--{option}={self.folder}/{name}" for option, name in places.items())]
             words += ["--bridge", self.bridge, "--iptables=false", "--ip-masq=false"]
             subprocess.run(["sh", "-c", 'setsid "$@" &', "sh", *words], stdout=log, stderr=log, check=True)

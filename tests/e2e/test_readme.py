@@ -33,11 +33,13 @@ BLOCKS = [
 
 @pytest.mark.live
 @pytest.mark.parametrize(("page", "block"), BLOCKS)
-def test_a_block_of_bash_works(world: World, page: Path, block: str) -> None:
+def test_a_block_of_bash_works(world: World, page: Path, block: str, request: pytest.FixtureRequest) -> None:
     """In a project with the page's blocks of Python in its tasks.py, or the file that their docstring names."""
     with_tasks(world, page)
     if "plugin add" in block:
         own_mng(world)
+    if page.name == "docker.md":
+        request.getfixturevalue("there")
     bed = Sshd(world) if page.name in ("hosts.md", "inventory.md") else None
     try:
         if bed and page.name == "inventory.md":

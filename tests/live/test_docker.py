@@ -1,31 +1,14 @@
 """Agents in containers of a real Docker engine."""
 
 import json
-import os
-from collections.abc import Iterator
 
 import pytest
 
-from tests.bed.engine import Engine, engine
+from tests.bed.engine import Engine
 from tests.bed.world import World
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 SLEEP = ("--agent-cmd", "sleep 99999", "--no-connect")
-
-
-@pytest.fixture(scope="session")
-def docker() -> Iterator[Engine]:
-    with engine(os.environ.get("PYTEST_XDIST_TESTRUNUID") or str(os.getpid())) as one:
-        yield one
-
-
-@pytest.fixture
-def there(world: World, docker: Engine) -> Iterator[World]:
-    """A world with the engine; its containers are gone afterwards."""
-    world.env["DOCKER_HOST"] = docker.host
-    yield world
-    for container in docker.docker("ps", "-aq", "--filter", f"name={world.prefix}").split():
-        docker.docker("rm", "-f", container)
 
 
 def listed(world: World) -> dict[str, dict[str, str]]:

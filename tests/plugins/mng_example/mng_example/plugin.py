@@ -14,7 +14,7 @@ from mng.cli.command import Command, command
 from mng.cli.options import CommonOptions, Options, option
 from mng.errors import MngError, NotAvailable
 from mng.host import Host, Probe
-from mng.inventory.provider import Check, HostSpec, Provider, Snapshot
+from mng.inventory.provider import Check, HostSpec, Provider, Snapshot, SnapshotSpec
 from mng.plugins import hookimpl
 from mng.records import AgentRecord
 from mng.roles import ops
@@ -71,10 +71,10 @@ class Sheds:
     def destroy(self, host: Host) -> None:
         raise NotAvailable("a shed stays")
 
-    def snapshot(self, host: Host, name: str = "") -> Snapshot:
+    def snapshot(self, host: Host, spec: SnapshotSpec) -> Snapshot:
         raise NotAvailable("sheds have no snapshots")
 
-    def snapshots(self, host: Host) -> list[Snapshot]:
+    def snapshots(self, host: Host | None = None) -> list[Snapshot]:
         return []
 
     def drop_snapshot(self, snapshot: Snapshot) -> None:
