@@ -8,6 +8,7 @@ import pytest
 
 from tests.bed.venv import own_mng
 from tests.bed.world import Ran, World
+from tests.live.test_schemas import checked
 
 PACKAGE = Path(__file__).parent.parent / "plugins" / "mng_example"
 pytestmark = pytest.mark.live
@@ -50,7 +51,7 @@ def written(world: World, name: str, text: str) -> None:
 
 def test_added_listed_switched_and_removed(world: World, mng: Mng) -> None:
     assert mng("plugin", "list", "--json").json == []
-    added = mng("plugin", "add", "--path", "../package", "--json").json
+    added = checked("plugin add", mng("plugin", "add", "--path", "../package", "--json").out)
     assert [(row["name"], row["result"]) for row in added] == [("example", "1.2.3 is enabled")]
     (row,) = mng("plugin", "list", "--active", "--json").json
     assert (row["module"], row["package"], row["version"]) == ("mng_example.plugin", "mng-example", "1.2.3")

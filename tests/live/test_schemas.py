@@ -30,6 +30,7 @@ LINES = {  # lines that work with the agents of the world below; the first word 
     "snapshot create": ["snapshot create web --dry-run"],
     "snapshot list": ["snapshot list"],
     "snapshot destroy": ["snapshot destroy web --all-snapshots --dry-run"],
+    "plugin list": ["plugin list"],
     "doctor": ["doctor"],
     "ask": ["ask --offline rename"],
     "gc": ["gc --dry-run", "gc"],
@@ -68,9 +69,12 @@ def test_every_command(world: World) -> None:
     assert "You said" in said["logs"][2] or "Hello" in said["logs"][2]
 
 
+INSTALLING = {f"plugin {name}" for name in ("add", "remove", "enable", "disable")}  # see test_plugins.py
+
+
 def test_no_command_is_left_out() -> None:
-    assert set(LINES) == set(contents.entries) - {"connect"}  # which shows nothing
-    assert {f"{name.replace(' ', '-')}.json" for name in LINES} == {file.name for file in FOLDER.iterdir()}
+    assert {*LINES, *INSTALLING} == set(contents.entries) - {"connect"}  # which shows nothing
+    assert {f"{name.replace(' ', '-')}.json" for name in {*LINES, *INSTALLING}} == {file.name for file in FOLDER.iterdir()}
 
 
 def test_a_schema_refuses_what_it_should() -> None:
