@@ -85,6 +85,8 @@ class Docker:
         """The container runs when this returns. Raises MngError; what was made is then gone again."""
         asked, id_ = images.Build.of(spec.build_args), new_id("host")
         name = check_name(spec.name or f"{self.name}-{id_[5:13]}")
+        with self.translated():
+            self.client.ping()
         image = self.snapshot_image(spec.snapshot) if spec.snapshot else images.ready(self.program, asked)
         facts = {"owner": self.owner, "host": id_, "name": name, "created": str(time.time()), "tags": json.dumps(spec.tags)}
         words = [word for key, value in facts.items() for word in ("--label", f"mng.{key}={value}")]

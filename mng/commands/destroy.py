@@ -17,6 +17,7 @@ from mng.cli.options import CommonOptions, Duration, Options, option
 from mng.cli.targets import TargetOptions
 from mng.errors import MngError, UsageError
 from mng.host import Host
+from mng.inventory.inventory import Inventory
 from mng.records import AgentRecord, Work
 from mng.rows import Results
 
@@ -58,7 +59,7 @@ def destroy(c: Context, o: Destroy) -> Results[Outcome]:
             raise UsageError(f"destroying {names} needs a yes", "give -f")
         if not answer:
             raise MngError("nothing destroyed")
-    results = agents.by_host(lambda host, mine: destroyed(inventory, host, mine, o))
+    results = agents.by_host(lambda host, mine: destroyed(team.inventory, host, mine, o))
     if o.gc and not o.dry_run:
         for done in finish(team.inventory):
             output.note(done)

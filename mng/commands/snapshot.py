@@ -8,7 +8,6 @@ from typing import ClassVar
 from invoke.context import Context
 
 from mng import output
-from mng.agents.team import Team
 from mng.cli.chosen import Outcome, counted, failed, side_by_side
 from mng.cli.command import command
 from mng.cli.options import CommonOptions, Pairs, option
@@ -50,9 +49,11 @@ class SnapshotCreate(TargetOptions, CommonOptions):
     dry_run: bool = option(False, help="say of which hosts, make none")
 
 
-class SnapshotList(TargetOptions, CommonOptions):
+class SnapshotList(CommonOptions):
     """List"""
 
+    agents: list[str] = option([], "--agent", place="words", help="names or ids of agents or hosts (default: all)")
+    host: str | None = option(None, help="hosts of this pattern")
     limit: int | None = option(None, help="so many at most")
     after: datetime | None = option(None, help="made after this time")
     before: datetime | None = option(None, help="made before this time")
@@ -73,7 +74,7 @@ def create(c: Context, o: SnapshotCreate) -> Results[SnapshotRow | Outcome]:
 
     Words are agents or hosts; several agents of one host count once. `mng create NEW --snapshot ID` makes a host of it.
     """
-    inventory = Inventory(o.settings)
+    inventory = o.inventory()
     hosts = meant(inventory, o)
     if o.dry_run:
         return counted([Outcome(name=host.name, host=host.name, result="would be kept") for host in hosts])
@@ -95,9 +96,9 @@ def create(c: Context, o: SnapshotCreate) -> Results[SnapshotRow | Outcome]:
 @command(group="snapshot", name="list", shows=SnapshotRow)
 def list_(c: Context, o: SnapshotList) -> Results[SnapshotRow]:
     """List snapshots, of all hosts or those named"""
-    inventory = Inventory(o.settings)
-    named = bool(o.agents or o.host or o.all_ or o.include or o.stdin)
-    rows = [row(one, host) for host, one in of_hosts(inventory, meant(inventory, o) if named else None)]
+    asked = TargetOptions.given({"agents": o.agents, "host": o.host}).over(o.settings, "snapshot list")
+    inventory = asked.inventory()
+    rows = [row(one, host) for host, one in of_hosts(inventory, meant(inventory, asked) if o.agents or o.host else None)]
     after, before = aware(o.after), aware(o.before)
     rows = [one for one in rows if (not after or one.created_at > after) and (not before or one.created_at < before)]
     rows.sort(key=lambda one: one.created_at, reverse=True)
@@ -107,7 +108,7 @@ def list_(c: Context, o: SnapshotList) -> Results[SnapshotRow]:
 @command(group="snapshot")
 def destroy(c: Context, o: SnapshotDestroy) -> Results[Outcome]:
     """Destroy snapshots"""
-    inventory = Inventory(o.settings)
+    inventory = o.inventory()
     if bool(o.snapshot) == o.all_snapshots:
         raise UsageError("which snapshots?", "--snapshot ID, or --all-snapshots of the agents or hosts named")
     hosts = meant(inventory, o) if o.all_snapshots else None
@@ -144,7 +145,7 @@ def meant(inventory: Inventory, o: TargetOptions) -> list[Host]:
         from mng.cli.chosen import chosen
 
         rest = o.model_copy(update={"agents": left + ["-"] * ("-" in o.agents)})
-        found = chosen(Team.of(inventory, o.hosts), rest)
+        found = chosen(rest.team(), rest)
         if found.failures:
             raise NotFound(f"no agent or host {found.failures[0].name!r}", "see: mng list, mng list --hosts")
         hosts += [agent.host for agent in found.agents]
