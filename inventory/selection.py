@@ -25,6 +25,7 @@ class Selection:
         """`unsure`: providers that don't know the states of their hosts."""
         self.every, self.written, self.named, self.unsure = every, written, named, unsure
         self.strays: dict[str, Host] = {}
+        self.unknown: list[str] = []  # what is said of terms that mean nothing
 
     @cached_property
     def listed(self) -> dict[str, list[Host]]:
@@ -65,6 +66,9 @@ class Selection:
             chosen = [name for name in chosen if name in kept]
         if not chosen:
             raise self.nothing([*pattern, *([f"--limit {limit}"] if limit else [])], terms)
+        for text in self.unknown:
+            output.warn(text)
+        self.unknown = []
         return chosen
 
     def facts(self, name: str) -> list[dict[str, Any]]:
@@ -106,7 +110,7 @@ class Selection:
             close = near(term, [*self.names.hosts, *self.names.groups])
             hint = f"; did you mean {' or '.join(close)}?" if close else ""
             hint = "; a pattern has commas or colons, not both" if re.search(":[!&]", term) else hint
-            output.warn(f"no host or group {term}{hint}")
+            self.unknown.append(f"no host or group {term}{hint}")
             return []
         self.strays[host.name] = host
         return [host.name]
