@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import re
 from collections.abc import Callable, Iterable
 from functools import cached_property, partial
 from pathlib import Path
@@ -148,7 +151,24 @@ class Inventory:
 
         self.wanted = True
         unsure = [provider.name for provider in [*self.providers, self.ssh] if isinstance(provider, Ssh)]
-        return Selection(self.every(), self.written(), self.named, unsure)
+        selection = Selection(self.every(), self.written(), self.named, unsure)
+        self.keep_names(selection)
+        return selection
+
+    def keep_names(self, selection: Selection) -> None:
+        """For TAB, which runs nothing: a line for each project."""
+        names = selection.names
+        words = [word for word in (*names.hosts, *names.groups) if not re.search(r"[\s|]", word)]
+        folder = (settings_module.marked(self.settings.context) or [self.settings.context])[0]
+        line, file = f"{folder}|{' '.join(dict.fromkeys(words))}", self.settings.user_dir / "cache" / "patterns"
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            before = file.read_text().splitlines() if file.exists() else []
+            others = [one for one in before if not one.startswith(f"{folder}|")]
+            if line not in before:
+                file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                new = file.with_name(f"patterns.{os.getpid()}")
+                new.write_text("".join(f"{one}\n" for one in (*others[-50:], line)))
+                new.replace(file)
 
     def limit_file(self, name: str) -> Path:
         """`@failed` are the hosts on which the last command failed, unless there is a file of that name."""

@@ -18,7 +18,7 @@ SCRIPTS = {"bash": "complete.sh", "zsh": "complete.sh", "fish": "complete_fish.s
 # What the shell's function looks up itself: AGENT, FILE, TASK, and TEMPLATE, TYPE, ROLE beyond those of mng.
 FIELDS = {"current": "AGENT", "target": "AGENT", "from_": "AGENT FILE", "template": "TEMPLATE"}
 KINDS = {"AGENT": "AGENT", "AGENTS": "AGENT", "FILE": "FILE", "PATH": "FILE", "DIR": "FILE", "DIRECTORY": "FILE",
-         "HOST": "local", "PROVIDER": "local"}  # fmt: skip
+         "HOST": "local HOST", "PROVIDER": "local"}  # fmt: skip
 
 
 def script(shell: str) -> str:

@@ -99,6 +99,13 @@ _mng_tasks() { # of the nearest tasks.py
     done
 }
 
+_mng_hosts() { # and groups, as inventories had them when hosts were last asked for in this project
+    [ -r "$home/cache/patterns" ] || return
+    while IFS='|' read -r path values; do
+        case "$PWD/" in "$path"/*) offer="$offer $values" ;; esac
+    done <"$home/cache/patterns"
+}
+
 _mng_complete() {
     local IFS=$' \t\n'
     local root=".${MNG_ROOT_NAME:-mng}"
@@ -156,6 +163,7 @@ _mng_complete() {
     for word in ${ZSH_VERSION:+${=kind}} ${BASH_VERSION:+$kind}; do
         case "$word" in
             AGENT) _mng_agents ;;
+            HOST) _mng_hosts ;;
             TEMPLATE) _mng_tables create_templates ;;
             TYPE) _mng_tables agent_types ;;
             ROLE) _mng_roles ;;

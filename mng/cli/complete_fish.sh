@@ -142,6 +142,11 @@ function __mng_complete
     end
     for word in (string split -n ' ' -- $kind)
         switch $word
+            case HOST # as inventories had them when hosts were last asked for in this project
+                for line in (__mng_lines '(.*)' $HOME/$root/cache/patterns)
+                    set -l parts (string split -m1 '|' -- $line)
+                    string match -q -- "$parts[1]/*" "$PWD/"; and string split -n ' ' -- $parts[2]
+                end
             case AGENT
                 for path in $names/*
                     string replace -r '.*/' '' -- $path

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from mng import settings
 from mng.cli import complete
 from mng.commands import contents as COMMANDS
+from mng.inventory.inventory import Inventory
 from tests.bed.need import need
 from tests.unit.cli.conftest import Ended
 from tests.unit.cli.fakes import contents
@@ -24,7 +26,8 @@ REAL = [  # of mng's own commands, in a project with roles, tasks, templates and
     (["create", "-n", "web", "--template", ""], "heavy light"),
     (["--template", "h"], "heavy"),
     (["provision", "--role", ""], "base claude codex database opencode own web-server"),
-    (["create", "--host", ""], "local"),
+    (["create", "--host", ""], "all local provider_local provider_ssh state_running ungrouped web web1"),
+    (["exec", "--host", "we"], "web web1"),
     (["create", "--from", "al"], "al-2 alpha"),
     (["create", "--label", "a=b", "new", "d"], "demo"),
     (["exec", "alpha", "b"], "beta"),
@@ -60,6 +63,10 @@ def real(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("alpha", "al-2", "beta"):
         (home / ".mng" / "names" / name).symlink_to("../agents/x")
     project(home)
+    (home / "work/inventory").mkdir()
+    (home / "work/inventory/hosts").write_text("[web]\nweb1\n")
+    Inventory(settings.load(home / "work/src/deep")).hosts("web")
+    Inventory(settings.load(home)).hosts("local")
     monkeypatch.chdir(home / "work" / "src" / "deep")
     complete.refresh(COMMANDS, "1", begin=True)
 

@@ -101,7 +101,7 @@ def test_limits_from_files(project: Path) -> None:
     with pytest.raises(NotFound, match="no host failed the last time"):
         names("all", "@failed")
     failed = Inventory().failed_file
-    failed.parent.mkdir(parents=True)
+    failed.parent.mkdir(parents=True, exist_ok=True)
     failed.write_text("web3\n")
     assert names("all", "@failed") == ["web3"]
     (project / "failed").write_text("web1\n")
