@@ -229,12 +229,17 @@ class Exchange:
 
 
 def end_group(process: subprocess.Popen[bytes], grace: float = 1.0) -> None:
-    """TERM, then KILL, the process and all of its group."""
-    for sign, wait in ((signal.SIGTERM, grace), (signal.SIGKILL, None)):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, sign)
+    """TERM, then KILL, the process and all of its group; those that clean up may do so."""
+    end = time.monotonic() + grace
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(wait)
+            process.wait(grace)
+        while time.monotonic() < end:
+            os.killpg(process.pid, 0)
+            time.sleep(0.01)
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 class Disk:

@@ -149,6 +149,17 @@ def chosen(team: Team, o: TargetOptions, sessions: Iterable[str] = ()) -> Chosen
     return Chosen(unique, [failed(word, error) for word, error in failures.items()], o.on_error == "abort")
 
 
+def picked(team: Team) -> Agent:
+    """The one chosen from a list, the newest first."""
+    from mng.cli.selector import select
+
+    rows = list(zip(team.agents, team.rows(), strict=True))[::-1]
+    if not rows:
+        raise NotFound("there is no agent", "mng create starts one")
+    width = max(len(row.name) for _, row in rows)
+    return rows[select("agent", [f"{row.name:{width}}  {row.shown_state}  {row.shown_labels}" for _, row in rows])][0]
+
+
 def named(team: Team, words: Iterable[str]) -> tuple[list[Agent], dict[str, MngError]]:
     """The agents, and the words that name none, each with what is wrong with it."""
     agents: list[Agent] = []

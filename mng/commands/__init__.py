@@ -27,6 +27,8 @@ if TYPE_CHECKING:  # what __getattr__ gives; a line for each command, and each g
     from mng.commands.logs import logs as logs
     from mng.commands.message import message as message
     from mng.commands.provision import provision as provision
+    from mng.commands.pull import pull as pull
+    from mng.commands.push import push as push
     from mng.commands.rename import rename as rename
     from mng.commands.restore import restore as restore
     from mng.commands.start import start as start
@@ -40,7 +42,7 @@ MAINTENANCE = "For maintenance"
 OURSELVES = "For managing mng itself"
 
 LATER = """bootstrap capture diff fan-out label merge migrate observe open
-pair pull push schedule transcript wait"""
+pair schedule transcript wait"""
 
 contents = Contents(
     "mng.commands",
@@ -56,6 +58,8 @@ contents = Contents(
         "restore": Entry("Bring a destroyed agent back, with the work that was saved of it", AGENTS),
         "rename": Entry("Rename an agent", AGENTS, ("mv",)),
         "message": Entry("Send a message to agents", DATA, ("msg",)),
+        "pull": Entry("Bring an agent's work here", DATA),
+        "push": Entry("Bring work from here to an agent", DATA),
         "provision": Entry("Do roles to hosts, and set agents up again", DATA, ("prov",)),
         "limit": Entry("Set when agents stop and start by themselves", MAINTENANCE, ("lim",)),
         "logs": Entry("Show the logs of an agent", MAINTENANCE),

@@ -7,14 +7,12 @@ from typing import ClassVar
 from invoke.context import Context
 
 from mng import output
-from mng.agents.agent import Agent
 from mng.agents.attaching import Reconnect, go_to
 from mng.agents.team import Team
+from mng.cli.chosen import picked
 from mng.cli.command import command
 from mng.cli.options import CommonOptions, Duration, Exclusive, Options, option
-from mng.cli.selector import select
 from mng.cli.text import given_message
-from mng.errors import NotFound
 from mng.inventory.inventory import Inventory
 
 
@@ -59,12 +57,3 @@ def connect(c: Context, o: Connect) -> None:
         if receipt.outcome != "delivered":
             output.warn(f"the message is {receipt.outcome}: {receipt.evidence}")
     go_to(agent, o.attach_command, reconnect=Reconnect(o.retry if o.reconnect else 0, o.retry_delay))
-
-
-def picked(team: Team) -> Agent:
-    """The one chosen from a list, the newest first."""
-    rows = list(zip(team.agents, team.rows(), strict=True))[::-1]
-    if not rows:
-        raise NotFound("there is no agent to connect to", "mng create starts one")
-    width = max(len(row.name) for _, row in rows)
-    return rows[select("agent", [f"{row.name:{width}}  {row.shown_state}  {row.shown_labels}" for _, row in rows])][0]

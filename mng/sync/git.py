@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterable
 from pathlib import Path
 
 from mng.errors import CommandFailed, MngError, NotAvailable, Refused, UsageError
@@ -65,8 +66,13 @@ def explained(done: Done, doing: str) -> MngError:
     return CommandFailed(what, code=done.code)
 
 
+def ended(paths: Iterable[str]) -> bytes:
+    """Each with a NUL at its end, as scripts read them."""
+    return "".join(f"{path}\0" for path in paths).encode(errors="surrogateescape")
+
+
 def entries(status: bytes) -> list[tuple[str, str]]:
-    """`git status --porcelain=v2 -z --no-renames` as (XY or ??, path) pairs; `#` lines left out."""
+    """`git status --porcelain=v2 -z --no-renames` as (XY, ?? or !!, path) pairs; `#` lines left out."""
     found = []
     for line in status.split(b"\0"):
         kind, _, rest = line.decode(errors="surrogateescape").partition(" ")
@@ -74,8 +80,8 @@ def entries(status: bytes) -> list[tuple[str, str]]:
             found.append((rest[:2], rest.split(" ", 7)[7]))
         elif kind == "u":
             found.append((rest[:2], rest.split(" ", 9)[9]))
-        elif kind == "?":
-            found.append(("??", rest))
+        elif kind in ("?", "!"):
+            found.append((kind * 2, rest))
     return found
 
 

@@ -143,8 +143,6 @@ def test_what_follows_when_there_is_no_such_host(world: World, line: str, code: 
 @pytest.mark.parametrize(
     "line",
     [
-        "mng pull my-agent",
-        "mng push my-agent",
         "mng pair my-agent",
         "mng transcript agent-1",
         'mng schedule --template my-daily-hook "look at any flaky tests" --cron "0 * * * *"',
@@ -179,6 +177,16 @@ def test_mng_is_easy_to_learn(world: World) -> None:
     world.env.update(world.without("claude"))
     ran = typed(world, 'mng ask "How do I create a container on modal with custom packages installed by default?"')
     assert ran.out.startswith('Simply run:\n    mng create --in modal --build-arg "--dockerfile path/to/Dockerfile"\n')
+
+
+def test_work_moves_both_ways(world: World, claude: str) -> None:
+    world.mng("create", "my-agent", "--no-connect", "--await-ready", "--ready-timeout", "60")
+    typed(world, 'mng exec my-agent "echo theirs > theirs"')
+    typed(world, "mng pull my-agent          # pull changes from an agent to your local machine")
+    assert (world.repo / "theirs").read_text() == "theirs\n"
+    (world.repo / "mine").write_text("mine\n")
+    typed(world, "mng push my-agent          # push your changes to an agent")
+    assert typed(world, 'mng exec my-agent "cat mine"').out == "mine\n"
 
 
 def test_the_conventions(world: World, claude: str) -> None:

@@ -1,0 +1,102 @@
+"""The files of a work dir as those of another: what either side's git ignores stays as it is, and nothing is lost unsaved."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from mng import output
+from mng.errors import MngError, UsageError
+from mng.shell import cmd, raw
+from mng.sync import rsync
+from mng.sync.rsync import Asked, Item, literal
+from mng.sync.side import Place, Side, apart, covered
+from mng.sync.unsaved import Uncommitted, settle
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the user asked for. `rules` are those typed: they come first."""
+
+    rules: tuple[str, ...] = ()
+    delete: bool = False
+    ignored: bool = False
+    words: tuple[str, ...] = ()
+    uncommitted: Uncommitted = "fail"
+    only: tuple[str, ...] | None = None  # paths, instead of all
+
+    @property
+    def reaches_ignored(self) -> bool:
+        return self.ignored or any(rule.startswith("+") for rule in self.rules)
+
+
+class Done(NamedTuple):
+    """What was moved, and where that which it replaced is now."""
+
+    moved: rsync.Moved
+    saved: str = ""
+    items: tuple[Item, ...] = ()
+
+
+def sync(source: Place, target: Place, wanted: Wanted, doing: str, *, dry: bool = False) -> Done:
+    """Refused if that would take what exists only in the target."""
+    each = "all" if wanted.reaches_ignored else ""
+    one = Side.of(source, each=bool(each)).there()
+    other = Side.of(target, each=bool(each))
+    apart(one, other)
+    if other.kind == "file":
+        raise UsageError(f"{other.place} is a file", "name the folder that it is in")
+    asked = Asked(rules(one, other, wanted), wanted.delete, wanted.words, wanted.only)
+    folder = one.kind == "folder"
+    lost = at_stake(one, other, asked, wanted) if other.full else []
+    if dry:
+        items = rsync.run(one.place, other.place, asked, folder=folder, dry=True).items
+        if lost and other.dir:
+            output.note(f"uncommitted changes that would be lost ({wanted.uncommitted}): {', '.join(lost[:20])}")
+        return Done(rsync.Moved(sum(not item.deleted for item in items), sum(item.deleted for item in items)), "", items)
+
+    def fetch(beside: str) -> None:
+        rsync.run(one.place, other.place._replace(path=beside), Asked(only=tuple(lost)), folder=folder)
+
+    with settle(other, lost, wanted.uncommitted, doing, fetch=fetch) as settled:
+        if not other.kind:
+            other.host.runner.run(cmd("mkdir", "-p", "--", other.path))
+        try:
+            return Done(rsync.run(one.place, other.place, asked, folder=folder, doing=doing), settled.ref)
+        except BaseException:
+            clean(other.place)
+            raise
+
+
+def rules(source: Side, target: Side, wanted: Wanted) -> tuple[str, ...]:
+    """Typed ones, then that .git and what git ignores on either side stay."""
+    own = [] if wanted.ignored else [literal(path) for path in source.ignored]
+    theirs = [] if wanted.ignored else [literal(path) for path in target.ignored]
+    return (*wanted.rules, "- .git", *own, *theirs)
+
+
+def at_stake(source: Side, target: Side, asked: Asked, wanted: Wanted) -> list[str]:
+    """The paths that would be overwritten or deleted, with what no commit has. One more look only where there may be some."""
+    unsaved = {path.rstrip("/") for path in (*target.changes, *(target.ignored if wanted.reaches_ignored else ()))}
+    if target.dir and not unsaved:
+        return []
+    folder = source.kind == "folder"
+    seen = [item for item in rsync.run(source.place, target.place, asked, folder=folder, dry=True).items if item.loses]
+    hit = [one for one in seen if one.path[-1:] != "/" and (not target.dir or covered(one.path, unsaved))]
+    changed = tuple(item.path for item in hit if not item.deleted)
+    if not changed:
+        return [item.path for item in hit]
+    by_content = Asked(words=(*asked.words, "--checksum"), only=changed)  # times alone say little
+    differ = {
+        item.path for item in rsync.run(source.place, target.place, by_content, folder=folder, dry=True).items if item.loses
+    }
+    return [item.path for item in hit if item.deleted or item.path in differ]
+
+
+def clean(target: Place) -> None:
+    """Take away what rsync leaves of a transfer that failed, as far as the host can be reached."""
+    line = raw("find . -type d -name .~tmp~ -prune -exec rm -rf {} +").within(target.path)
+    try:
+        target.host.runner.run(line, check=False, timeout=20)
+    except MngError as error:
+        output.detail(f"{target}: {error.what}")

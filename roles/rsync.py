@@ -1,0 +1,12 @@
+"""rsync, which push and pull move files by."""
+
+from __future__ import annotations
+
+from mng.roles import ops
+from mng.roles.role import Play, role
+
+
+@role()
+def rsync(on: Play) -> None:
+    """Its program."""
+    ops.package(on, "rsync")
