@@ -25,7 +25,7 @@ from mng.sync.unsaved import Uncommitted
 class FilesOptions(Options):
     """Files"""
 
-    delete: bool = option(False, help="delete what the source does not have")
+    delete: bool = option(False, help="take away what the source does not have")
     include: list[str] = option([], help="bring what fits this rsync pattern, whatever else says no")
     exclude: list[str] = option([], help="leave what fits this rsync pattern")
     include_file: list[str] = option([], help="file with patterns to include, one a line")
@@ -53,7 +53,7 @@ class MoveOptions(Options):
     """What and how"""
 
     sync_mode: Literal["files", "git", "full"] = option("files", help="files as they are, commits, or commits and then changes")
-    uncommitted_changes: Uncommitted = option("fail", help="what becomes of changes in the target that would be lost")
+    uncommitted_changes: Uncommitted = option("fail", help="what becomes of work in the target that would be lost")
     stop: bool = option(False, help="stop the agent afterwards")
     dry_run: bool = option(False, help="say what would happen, do nothing")
 
@@ -182,7 +182,7 @@ def with_commits(o: Move, source: Side, target: Side, doing: str, branch: str, *
         what = f"{source.place} has changes that no commit has: {shown}"
         if o.uncommitted_source == "error":
             raise Refused(what, "nothing was changed; --sync-mode full brings them, too")
-        output.warn(f"{what}; they stay there (--sync-mode full brings them)")
+        output.note(f"{what}; they stay there (--sync-mode full brings them)")
     how: commits.How = "merge" if o.merge else "rebase" if o.rebase else "force" if o.force_git else "ff"
     mirror = getattr(o, "mirror", False)
     asked = commits.Asked(branch, o.target_branch or "", how, o.all_branches, o.tags, mirror, o.uncommitted_changes)
