@@ -112,7 +112,7 @@ def local(inventory: Inventory, word: str | None, context: str | None, other: Ag
     host, base = inventory.local.host, Path(context or here())
     if word is not None:
         return Place(host, str((base / expanded(word)).absolute()), word)
-    if other and other.record.work.repo:
+    if other and (other.record.work.repo or other.record.work.home):
         done = host.runner.read(cmd("git", "-C", base, "rev-parse", "--show-toplevel"))
         commit = other.record.work.base.partition(":")[0]
         if not commit:  # where it works in place
