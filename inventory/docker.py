@@ -89,6 +89,7 @@ class Docker:
             self.client.ping()
         image = self.snapshot_image(spec.snapshot) if spec.snapshot else images.ready(self.program, asked)
         facts = {"owner": self.owner, "host": id_, "name": name, "created": str(time.time()), "tags": json.dumps(spec.tags)}
+        own_pair(self.folder)  # by which gc knows that there may be containers of ours
         words = [word for key, value in facts.items() for word in ("--label", f"mng.{key}={value}")]
         words += ["--init", "--name", f"{self.prefix}{name}", "--hostname", name, *HARDENED, *walls(asked)]
         words += [] if has_network(spec.start_args) else ["--publish", "127.0.0.1::22"]
@@ -123,6 +124,10 @@ class Docker:
             with contextlib.suppress(MngError):
                 self.drop_snapshot(snapshot)
         self.remove(host.id)
+
+    def age(self, host: Host) -> float:
+        with self.translated():
+            return time.time() - float(self.container(host.id).labels["mng.created"])
 
     def snapshot(self, host: Host, spec: SnapshotSpec) -> Snapshot:
         """All of its files but those of volumes."""

@@ -31,6 +31,7 @@ T = TypeVar("T")
 PARTS = (
     "name",
     "makes_hosts",
+    "age",
     "hosts",
     "named",
     "create",
@@ -119,6 +120,12 @@ class Inventory:
                 address = str(self.settings.providers.get(name, {}).get("host", ""))
                 self.loaded[name] = Docker(name, self.local.host.id, self.settings.host_dir, self.settings.prefix, address, known)
         return self.loaded[name]
+
+    @property
+    def may_have_made(self) -> list[Provider]:
+        """All providers, with those whose hosts nobody remembers: a create was killed before it could."""
+        used = (self.settings.host_dir / "keys").is_dir() and all(one.name != "docker" for one in self.providers)
+        return [*self.providers, *([self.load("docker")] if used else [])]
 
     def provider(self, name: str) -> Provider:
         """By name; NotAvailable for one that is not set up here."""

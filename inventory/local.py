@@ -53,6 +53,9 @@ class Local:
     def destroy(self, host: Host) -> None:
         no("be destroyed")
 
+    def age(self, host: Host) -> float:
+        return 0.0
+
     def snapshot(self, host: Host, spec: SnapshotSpec) -> Snapshot:
         no("be snapshotted")
 

@@ -109,6 +109,9 @@ class Ssh:
     def destroy(self, host: Host) -> None:
         self.no("destroy a host")
 
+    def age(self, host: Host) -> float:
+        return 0.0
+
     def snapshot(self, host: Host, spec: SnapshotSpec) -> Snapshot:
         self.no("take snapshots")
 

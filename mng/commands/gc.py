@@ -10,6 +10,7 @@ from invoke.context import Context
 
 from mng import output
 from mng.agents.creation import finish
+from mng.agents.hosting import release
 from mng.agents.leftovers import Leftover, leftovers, old_logs, own_cache, own_logs, stray_work
 from mng.cli.command import command
 from mng.cli.options import CommonOptions, Duration, Options, option
@@ -17,8 +18,10 @@ from mng.errors import MngError, Unreachable
 from mng.host import Host
 from mng.inventory.inventory import Inventory
 from mng.inventory.inventory import on_host as agents_on
+from mng.inventory.provider import Provider
 from mng.rows import Results, Row
 
+BEING_MADE = 900.0  # seconds that a host may take to get its first agent
 KINDS = ("all_agent_resources", "machines", "snapshots", "volumes", "work_dirs", "logs", "build_cache", "machine_cache")
 
 
@@ -82,7 +85,7 @@ def gc(c: Context, o: Gc) -> Results[Gone]:
 
 def swept(o: Gc) -> Results[Gone]:
     inventory, gone = Inventory(o.settings), list[Gone]()
-    for provider in [inventory.provider(name) for name in o.provider] or inventory.providers:
+    for provider in [inventory.provider(name) for name in o.provider] or inventory.may_have_made:
         try:
             hosts = provider.hosts()
         except MngError as error:
@@ -90,11 +93,31 @@ def swept(o: Gc) -> Results[Gone]:
             continue
         for host in hosts:
             try:
+                if provider.makes_hosts and (o.everything or o.machines) and left_alone(provider, host):
+                    gone.append(unused(inventory, host, o))
+                    continue
                 gone += on_host(inventory, host, o)
             except Unreachable as error:
                 gone.append(failed(o, f"host {host.name}", error, "unknown"))
     gone += [removed(one, o) for one in mine(inventory.host("local"), o)]
     return Results(gone, "" if gone else "nothing to remove")
+
+
+def left_alone(provider: Provider, host: Host) -> bool:
+    """No agent is on it, and none is about to be."""
+    probe = host.probe()
+    if not probe.reached:
+        raise Unreachable(probe.problem)
+    return not agents_on(host, probe.files) and provider.age(host) > BEING_MADE
+
+
+def unused(inventory: Inventory, host: Host, o: Gc) -> Gone:
+    what = f"host {host.name}, which has no agent"
+    try:
+        done = o.dry_run or release(inventory, host)
+    except MngError as error:
+        return failed(o, what, error)
+    return Gone(what=what, result="would be removed" if o.dry_run else "removed" if done else "kept")
 
 
 def on_host(inventory: Inventory, host: Host, o: Gc) -> Iterator[Gone]:

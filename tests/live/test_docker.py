@@ -1,6 +1,7 @@
 """Agents in containers of a real Docker engine."""
 
 import json
+import sys
 
 import pytest
 
@@ -113,3 +114,20 @@ def test_an_engine_that_is_away_is_not_an_empty_one(there: World) -> None:
     assert there.mng("gc", env=away, check=False).out.count("removed") == 0
     assert there.mng("exec", "here", "echo fine", env=away).out == "fine\n"
     assert listed(there)["web"]["state"] == "RUNNING"
+
+
+def test_a_host_whose_create_was_killed_is_found_by_gc(there: World, docker: Engine) -> None:
+    there.mng("create", "x", "--in", "docker", *SLEEP, env={"MNG_FAULT": "create.claim"}, check=False)
+    assert len(docker.docker("ps", "-q", "--filter", f"name={there.prefix}").split()) == 1
+    there.mng("gc")
+    assert len(docker.docker("ps", "-q", "--filter", f"name={there.prefix}").split()) == 1  # somebody may be making it
+    gc = """if True:
+        import sys, mng.commands.gc
+        from mng.main import main
+        sys.modules["mng.commands.gc"].BEING_MADE = 0.0
+        sys.argv = ["mng", "gc", *sys.argv[1:]]
+        main()"""
+    python = [sys.executable, "-c", gc]
+    assert "would be removed" in there.run(*python, "--dry-run", "--machines").out
+    assert "which has no agent   removed" in there.run(*python).out.replace(": removed", "   removed")
+    assert docker.docker("ps", "-aq", "--filter", f"name={there.prefix}") == ""

@@ -186,7 +186,7 @@ class TestABrokenPlugin:
             ("@hookimpl\ndef options(command):\n    return 1 / 0", "options: ZeroDivisionError: division by zero"),
             ("@hookimpl\ndef options(command):\n    return 3", "options: 3 is no class of Options"),
             ("@hookimpl\ndef providers():\n    return 3", "providers: TypeError: 'int' object is not iterable"),
-            ("@hookimpl\ndef providers():\n    return ['x']", "providers: 'x' has no name, makes_hosts, hosts, named"),
+            ("@hookimpl\ndef providers():\n    return ['x']", "providers: 'x' has no name, makes_hosts, age, hosts"),
             ("@hookimpl\ndef providers():\n    raise MngError('no account', 'log in')", "providers: no account; log in"),
         ],
     )

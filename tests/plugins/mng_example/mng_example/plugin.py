@@ -71,6 +71,9 @@ class Sheds:
     def destroy(self, host: Host) -> None:
         raise NotAvailable("a shed stays")
 
+    def age(self, host: Host) -> float:
+        return 0.0
+
     def snapshot(self, host: Host, spec: SnapshotSpec) -> Snapshot:
         raise NotAvailable("sheds have no snapshots")
 
