@@ -118,7 +118,9 @@ class Selection:
     def nothing(self, said: list[str], terms: list[str]) -> NotFound:
         known = list(dict.fromkeys([*self.names.hosts, *(name for name, hosts in self.names.groups.items() if hosts)]))
         close = near(terms[0].lstrip("!&~"), known) if terms else []
-        return NotFound(f"no host matches {' '.join(said)}", f"there is: {', '.join(close or known[:8])}")
+        mixed = any(re.search(":[!&]", term) for term in terms)
+        hint = "a pattern has commas or colons, not both" if mixed else f"there is: {', '.join(close or known[:8])}"
+        return NotFound(f"no host matches {' '.join(said)}", hint)
 
 
 def word(kind: str) -> str:

@@ -77,7 +77,7 @@ def test_whom_a_command_would_touch(lab: Lab, line: str) -> None:
     if not line.startswith("list"):
         assert lab.named(*line.split(), "--limit", "web*:!web2") == ["web1"]
     assert lab.mng(*line.split(), "--host", "wbe", check=False).code == 3
-    assert "did you mean web?" in lab.mng(*line.split(), "--host", "wbe", check=False).err
+    assert "there is: web" in lab.mng(*line.split(), "--host", "wbe", check=False).err
     assert all(host.count("Connection from") == 0 for host in lab.hosts.values()), "nobody went there"
 
 

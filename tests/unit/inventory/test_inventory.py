@@ -84,6 +84,9 @@ def test_no_host_is_an_error_with_near_names(project: Path, capsys: pytest.Captu
         names("web", "db1")
     assert names("web1:nope") == ["web1"]
     assert "no host or group nope" in capsys.readouterr().err
+    with pytest.raises(NotFound) as error:
+        names("web:&nope,mars")
+    assert error.value.hint == "a pattern has commas or colons, not both"
     with pytest.raises(UsageError, match="web is 3 hosts"):
         Inventory().host("web")
     for pattern in ("~(", "web:!"):
