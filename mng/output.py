@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -294,6 +294,17 @@ def confirm(question: str) -> bool | None:
     sys.stderr.write(f"{question} [y/N] ")
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def choose(question: str, answers: Mapping[str, str]) -> str:
+    """What stands for the letter that is typed; asked again until it is one of them."""
+    clear()
+    while True:
+        sys.stderr.write(f"{question} ")
+        sys.stderr.flush()
+        line = sys.stdin.readline()
+        if not line or line.strip().lower() in answers:
+            return answers.get(line.strip().lower(), "")
 
 
 def interactive() -> bool:

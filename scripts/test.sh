@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 . scripts/system.sh
 PATH=$PATH:/usr/sbin # sshd
 
-need_system tmux:tmux git:git ps:procps sshd:openssh-server rsync:rsync dockerd:docker.io debootstrap:debootstrap ip:iproute2 \
+need_system tmux:tmux git:git ps:procps sshd:openssh-server rsync:rsync unison:unison dockerd:docker.io debootstrap:debootstrap ip:iproute2 \
     zsh:zsh fish:fish tcsh:tcsh busybox:busybox shellcheck:shellcheck node:nodejs npm:npm
 need_python
 install_locked requirements-dev.lock

@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # what __getattr__ gives; a line for each command, and each g
     from mng.commands.list import list_
     from mng.commands.logs import logs as logs
     from mng.commands.message import message as message
+    from mng.commands.pair import pair as pair
     from mng.commands.provision import provision as provision
     from mng.commands.pull import pull as pull
     from mng.commands.push import push as push
@@ -42,7 +43,7 @@ MAINTENANCE = "For maintenance"
 OURSELVES = "For managing mng itself"
 
 LATER = """bootstrap capture diff fan-out label merge migrate observe open
-pair schedule transcript wait"""
+schedule transcript wait"""
 
 contents = Contents(
     "mng.commands",
@@ -60,6 +61,7 @@ contents = Contents(
         "message": Entry("Send a message to agents", DATA, ("msg",)),
         "pull": Entry("Bring an agent's work here", DATA),
         "push": Entry("Bring work from here to an agent", DATA),
+        "pair": Entry("Keep an agent's work and a folder here equal", DATA),
         "provision": Entry("Do roles to hosts, and set agents up again", DATA, ("prov",)),
         "limit": Entry("Set when agents stop and start by themselves", MAINTENANCE, ("lim",)),
         "logs": Entry("Show the logs of an agent", MAINTENANCE),

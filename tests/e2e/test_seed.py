@@ -143,7 +143,6 @@ def test_what_follows_when_there_is_no_such_host(world: World, line: str, code: 
 @pytest.mark.parametrize(
     "line",
     [
-        "mng pair my-agent",
         "mng transcript agent-1",
         'mng schedule --template my-daily-hook "look at any flaky tests" --cron "0 * * * *"',
         "mng bootstrap",
@@ -187,6 +186,13 @@ def test_work_moves_both_ways(world: World, claude: str) -> None:
     (world.repo / "mine").write_text("mine\n")
     typed(world, "mng push my-agent          # push your changes to an agent")
     assert typed(world, 'mng exec my-agent "cat mine"').out == "mine\n"
+    terminal = world.pty("bash", "-c", "mng pair my-agent          # or sync changes continuously!")
+    work = Path(world.record("my-agent")["work"]["path"])
+    world.wait(lambda: "in step" in terminal.text, what="the pair")
+    (work / "more").write_text("more")
+    world.wait(lambda: (world.repo / "more").exists(), what="the file")
+    terminal.send("\x03")
+    terminal.wait()
 
 
 def test_the_conventions(world: World, claude: str) -> None:

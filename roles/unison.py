@@ -1,0 +1,12 @@
+"""unison, which pair keeps folders equal by."""
+
+from __future__ import annotations
+
+from mng.roles import ops
+from mng.roles.role import Play, role
+
+
+@role()
+def unison(on: Play) -> None:
+    """Its program."""
+    ops.package(on, "unison")
