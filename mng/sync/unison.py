@@ -232,6 +232,8 @@ class Pairing:
 
     def end(self) -> None:
         """Nothing of it runs any more, here or there."""
+        import sh
+
         process, self.process = self.process, None
         if process is None:
             return
@@ -241,7 +243,7 @@ class Pairing:
             until = time.monotonic() + 3
             while process.is_alive() and time.monotonic() < until:
                 time.sleep(0.02)
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(sh.ErrorReturnCode):
             process.wait()
 
 
