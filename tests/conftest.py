@@ -1,6 +1,7 @@
 """Fixtures for all tests; `tests/bed/` has what they are made of."""
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -13,6 +14,7 @@ from tests.bed.world import World
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite in a shell's background would hand on that it is ignored
     for marker in ("live: uses real tmux and git", "agents: runs real coding agents", "slow: takes over ten seconds"):
         config.addinivalue_line("markers", marker)
 
@@ -28,9 +30,16 @@ def world() -> Iterator[World]:
 
 
 @pytest.fixture(scope="session")
-def model() -> Iterator[ModelServer]:
+def one_model() -> Iterator[ModelServer]:
     with ModelServer() as server:
         yield server
+
+
+@pytest.fixture
+def model(one_model: ModelServer) -> ModelServer:
+    """That has seen nothing yet."""
+    one_model.seen.clear()
+    return one_model
 
 
 @pytest.fixture

@@ -352,7 +352,6 @@ def test_what_a_local_host_can_not_do(world: World) -> None:
     assert create(world, "--snapshot", "s", check=False).code == 6
     assert create(world, "--host", "nowhere", check=False).code == 3
     assert create(world, "--in", "mars", check=False).code == 6
-    assert create(world, "--idle-timeout", "60", check=False).code == 2
     assert create(world, "--in", "local", "--host", "local", check=False).code == 2
     create(world, "--in", "local")
     create(world, "--host", "@local", name="y")

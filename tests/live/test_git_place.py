@@ -438,7 +438,7 @@ def test_a_repository_that_git_does_not_read_is_an_error_and_not_a_plain_folder(
 def test_no_git_on_the_path(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
     tools = ground.root / "bin"
     tools.mkdir()
-    for name in ("sh", "cp", "find", "mkdir", "rm", "rmdir", "mv", "sed", "grep"):
+    for name in ("sh", "cp", "find", "mkdir", "rm", "rmdir", "mv", "sed", "grep", "env"):
         found = next(Path(folder, name) for folder in os.environ["PATH"].split(":") if Path(folder, name).exists())
         (tools / name).symlink_to(found)
     plain = ground.write(ground.root / "plain/file").parent
