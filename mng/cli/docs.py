@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
 from mng.cli import help
+from mng.cli.hosts import HostListed
 
 if TYPE_CHECKING:
     from mng.cli.command import Command
@@ -23,13 +24,13 @@ SCHEMAS = 1  # a new number when a field goes, or means something else; new fiel
 
 def pages(contents: Contents) -> dict[str, str]:
     """The text of every file in docs/commands/, by its name."""
-    made = {f"{name.replace(' ', '-')}.md": page(contents.load(name)) for name in contents.entries}
+    made = {f"{file(name)}.md": page(contents.load(name)) for name in contents.entries}
     lines = ["# Commands", ""]
     for group in dict.fromkeys(entry.group for entry in contents.entries.values()):
         lines += [f"## {group}", ""]
         for name, entry in contents.entries.items():
             if entry.group == group:
-                lines.append(f"- [`{name}`]({name.replace(' ', '-')}.md): {entry.summary}")
+                lines.append(f"- [`{name}`]({file(name)}.md): {entry.summary}")
         lines.append("")
     made["README.md"] = "\n".join(lines)
     return made
@@ -54,8 +55,13 @@ def schemas(contents: Contents) -> dict[str, str]:
     made = {}
     for name in contents.entries:
         if (kind := printed(get_type_hints(contents.load(name).body)["return"])) is not None:
-            made[f"{SCHEMAS}/{name.replace(' ', '-')}.json"] = json.dumps(schema(name, kind), indent=1) + "\n"
-    return made
+            made[name] = schema(name, kind)
+    made["--list-hosts"] = schema("--list-hosts", list[HostListed])
+    return {f"{SCHEMAS}/{file(name)}.json": json.dumps(one, indent=1) + "\n" for name, one in made.items()}
+
+
+def file(name: str) -> str:
+    return name.strip("-").replace(" ", "-")
 
 
 class Printed(GenerateJsonSchema):
@@ -74,7 +80,7 @@ class Printed(GenerateJsonSchema):
 def schema(name: str, kind: Any) -> dict[str, Any]:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": f"urn:mng:schema:{SCHEMAS}:{name.replace(' ', '-')}",
+        "$id": f"urn:mng:schema:{SCHEMAS}:{file(name)}",
         **TypeAdapter(kind).json_schema(mode="serialization", schema_generator=Printed),
         "title": f"mng {name} --json",
     }
