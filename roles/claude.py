@@ -17,13 +17,17 @@ INSTALL = cmd("npm", "install", "-g", "@anthropic-ai/claude-code")
 
 
 @role(needs=[program(name="claude", install=INSTALL)])
-def claude(on: Play, account: str = "~/.claude.json", folder: str = "") -> None:
-    """`folder`, where the user asked to run it, is trusted in `account`."""
+def claude(on: Play, account: str = "~/.claude.json", folder: str = "", answers: dict[str, Any] | None = None) -> None:
+    """`folder`, where the user asked to run it, is trusted in `account`; `answers` are what its first set-up would ask."""
     # The variable CLAUDE_CODE_SANDBOXED=1 would do without touching the account file, but it tells Claude Code that it
     # is in a sandbox when it is not, and leaves the permissions of a project's own settings out of force.
-    if folder and not trusted(ops.read(on, account), folder):
+    now = ops.read(on, account)
+    keys = {"projects": {folder: {"hasTrustDialogAccepted": True}}} if folder and not trusted(now, folder) else {}
+    if answers and "hasCompletedOnboarding" not in loaded(now):
+        keys |= answers
+    if keys:
         with unlocked(on, f"{on.path(account)}.lock"):
-            ops.json_keys(on, account, {"projects": {folder: {"hasTrustDialogAccepted": True}}})
+            ops.json_keys(on, account, keys)
 
 
 @contextlib.contextmanager
@@ -40,9 +44,15 @@ def unlocked(on: Play, lock: str) -> Iterator[None]:
 
 def trusted(account: bytes | None, folder: str) -> bool:
     """Whether the account file says so of the folder or of one that it is in."""
-    try:
-        projects: Any = json.loads(account or b"{}").get("projects", {})
-    except (ValueError, AttributeError):
-        return False  # json_keys says what is wrong with it
+    projects: Any = loaded(account).get("projects", {})
     folders = [folder, *map(str, PurePath(folder).parents)]
     return any(projects.get(one, {}).get("hasTrustDialogAccepted") is True for one in folders)
+
+
+def loaded(account: bytes | None) -> dict[str, Any]:
+    """What the account file says; nothing where it can't be read: json_keys says what is wrong with it."""
+    try:
+        found = json.loads(account or b"{}")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}

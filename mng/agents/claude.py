@@ -7,7 +7,7 @@ import os
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any, ClassVar
 from uuid import uuid4
 
@@ -29,6 +29,7 @@ CHOOSES_SESSION = {"--session-id": 1, "-r": 1, "--resume": 1, "-c": 0, "--contin
 BYPASS = "--dangerously-skip-permissions"
 REASONS = {"authentication_failed": "auth", "oauth_org_not_allowed": "auth", "billing_error": "limit",
            "rate_limit": "limit"}  # fmt: skip
+ANSWERED = ("theme", "customApiKeyResponses")  # at its first set-up
 LAG = 2.0  # seconds that the status file may be behind a hook
 OPENING = 1.0  # seconds between the hook before a tool and the dialog that asks for it, at most
 SETTLED = 0.6  # seconds after the end of a turn in which a menu may open that no hook announces
@@ -112,7 +113,7 @@ class Claude(Hooked):
         return [
             program(name=program_of(self, record)[0], install=self.install),
             script(path=hook_path(host), source=FILES / "hook.sh"),
-            claude(account=account, folder=project(record)),
+            claude(account=account, folder=project(record), answers=None if host.local else answers()),
         ]
 
     def status(self, view: View) -> Status:
@@ -259,6 +260,16 @@ def without_session(args: list[str]) -> list[str]:
         elif values and "=" not in word and left and not left[0].startswith("-"):
             left.pop(0)
     return kept
+
+
+def answers() -> dict[str, Any]:
+    """What the user has answered to Claude Code here, so that on another host it does not ask again."""
+    account = Path(os.environ.get("CLAUDE_CONFIG_DIR") or Path.home(), ".claude.json")
+    try:
+        here = parsed(account.read_bytes()) or {}
+    except OSError:
+        here = {}
+    return {"hasCompletedOnboarding": True} | {key: here[key] for key in ANSWERED if key in here}
 
 
 def project(record: AgentRecord) -> str:

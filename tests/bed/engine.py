@@ -28,6 +28,8 @@ class Engine:
         self.folder = folder
         self.host = f"unix://{folder}/docker.sock"
         self.bridge = "mngt" + hashlib.sha256(str(folder).encode()).hexdigest()[:8]
+        number = int(self.bridge[4:8], 16)
+        self.gateway = f"10.{200 + number % 50}.{number // 50 % 250}.1"  # this machine, as containers see it
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -66,9 +68,7 @@ class Engine:
     def start(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(exist_ok=True)
-        number = int(self.bridge[4:8], 16)
-        address = f"10.{200 + number % 50}.{number // 50 % 250}.1/24"
-        for words in (["link", "add", self.bridge, "type", "bridge"], ["addr", "add", address, "dev", self.bridge],
+        for words in (["link", "add", self.bridge, "type", "bridge"], ["addr", "add", f"{self.gateway}/24", "dev", self.bridge],
                       ["link", "set", self.bridge, "up"]):  # fmt: skip
             subprocess.run(["ip", *words], check=True, capture_output=True)
         with (self.folder / "log").open("wb") as log:

@@ -328,12 +328,12 @@ class Handler(BaseHTTPRequestHandler):
 class ModelServer:
     """`with ModelServer() as model`: `model.url` to give to agents, `model.requests()` what they asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, address: str = "127.0.0.1") -> None:
         self.seen: list[Ask] = []
         handler = type("OwnHandler", (Handler,), {"seen": self.seen})
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self.server = ThreadingHTTPServer((address, 0), handler)
         self.server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        self.url = f"http://{address}:{self.server.server_address[1]}"
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True)
 
     def __enter__(self) -> "ModelServer":
