@@ -61,7 +61,7 @@ contents = Contents(
         "message": Entry("Send a message to agents", DATA, ("msg",)),
         "pull": Entry("Bring an agent's work here", DATA),
         "push": Entry("Bring work from here to an agent", DATA),
-        "pair": Entry("Keep an agent's work and a folder here equal", DATA),
+        "pair": Entry("Keep an agent's work and a folder here equal, until Ctrl-C", DATA),
         "provision": Entry("Do roles to hosts, and set agents up again", DATA, ("prov",)),
         "limit": Entry("Set when agents stop and start by themselves", MAINTENANCE, ("lim",)),
         "logs": Entry("Show the logs of an agent", MAINTENANCE),
