@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import shlex
+
 from mng.host import tmux
-from mng.shell import Cmd
+from mng.shell import Cmd, joined
 
 Words = list[str]
 
@@ -42,8 +45,9 @@ def first_window(session: str, folder: str, line: Cmd, agent: str) -> Cmd:
 
 def kill_sessions(sessions: list[str]) -> Cmd:
     """End the sessions; one that is gone already does not stop the rest."""
-    lines = [tmux("kill-session", "-t", f"={session}") for session in sessions]
-    return Cmd("; ".join(line.line for line in lines), "; ".join(line.shown for line in lines))
+    kills = [["if-shell", "-F", "1", f"kill-session -t {shlex.quote(f'={session}')}", ";"] for session in sessions]
+    lines = [tmux(*kills[at : at + 50]) for at in range(0, len(kills), 50)]  # a client takes 16 KB of words
+    return functools.reduce(lambda left, right: joined(left, "; ", right), lines)
 
 
 def rename_session(session: str, new: str) -> Cmd:

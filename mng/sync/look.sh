@@ -1,6 +1,6 @@
 # What of the work dir $root exists nowhere else. Prints: mode, git dir, whether $repo is there, commits with their children, "gitlinks", NUL, status;
 # the status is kept in $scratch.seen, for remove.sh to compare.
-rm -f -- "$scratch.index"
+[ ! -e "$scratch.index" ] || rm -f -- "$scratch.index"
 admin=
 if [ "$kind" = worktree ] && [ -d "$repo" ]; then
     find_admin "$root"
