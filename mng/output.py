@@ -31,6 +31,7 @@ class Now:
     template: Template | None = None
     log: Log | None = None
     progress: bool = False  # a progress line stands on the terminal
+    live: bool = False  # a person follows on stdout what is done: not a caller in Python
     held: list[str] | None = None  # what is said while another program has the terminal
 
 
@@ -40,7 +41,7 @@ now = Now()
 def begin(shape: str = "human", quiet: bool = False, verbose: int = 0, shows: type | None = None) -> None:
     """Before a command runs; UsageError for a template with fields that `shows` lacks."""
     global now
-    now = Now(shape, quiet, verbose)
+    now = Now(shape, quiet, verbose, live=shape == "human")
     if shape not in ("human", "json", "jsonl"):
         from mng.errors import UsageError
         from mng.rows import Template

@@ -23,6 +23,7 @@ class Steps(NamedTuple):
 @role()
 def steps(on: Play, asked: Steps, folder: str, within: Cmd) -> None:
     """`within` is a line that reads the agent's environment."""
+    folder = on.host.expand(folder)
 
     def at(path: str) -> str:
         path = on.host.expand(path)

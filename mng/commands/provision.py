@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import ClassVar, Literal, NamedTuple
 
 from invoke.context import Context
@@ -10,6 +11,7 @@ from invoke.context import Context
 from mng import hooks, output
 from mng.agents.agent import Agent
 from mng.agents.ending import stop
+from mng.agents.team import Team
 from mng.cli.chosen import chosen, side_by_side
 from mng.cli.command import command
 from mng.cli.options import CommonOptions, Exclusive, Options, option
@@ -74,11 +76,12 @@ class Task(Row):
 
 
 class Place(NamedTuple):
-    """A host, the agents on it that are provisioned, and the roles for both."""
+    """A host, the agents on it that are provisioned, and the roles for both; `problem` if it does not answer."""
 
     host: Host
     agents: list[Agent]
     roles: list[Role]
+    problem: str = ""
 
 
 @command(name="provision", shows=Task)
@@ -93,7 +96,8 @@ def provision(c: Context, o: Provision) -> Results[Task]:
     warn_of_tags(places, [*tags(o.tags), *tags(o.skip_tags)])
     if o.list_tasks:
         chosen_by = {"tags": tags(o.tags), "skip_tags": tags(o.skip_tags)}
-        listed = [(place.host.name, roles.tasks(place.host, place.roles, **chosen_by)) for place in places]
+        there = [place for place in places if not place.problem]
+        listed = [(place.host.name, roles.tasks(place.host, place.roles, **chosen_by)) for place in there]
         return Results([Task.of(host, change).model_copy(update={"status": ""}) for host, every in listed for change in every])
     broken = bool(rows)
 
@@ -101,7 +105,7 @@ def provision(c: Context, o: Provision) -> Results[Task]:
         nonlocal broken
         if broken and o.on_error == "abort":
             return Recap(place.host.name, [Change(one.name, "", "skipped") for one in place.roles])
-        recap = done(place, o)
+        recap = away(place) if place.problem else done(place, o)
         broken = broken or recap.error is not None
         return recap
 
@@ -109,8 +113,10 @@ def provision(c: Context, o: Provision) -> Results[Task]:
     rows += [Task.of(recap.host, change) for recap in recaps for change in recap.changes]
     if o.shape == "human":
         for row in rows:
-            output.error(f"{row.host}: {row.role}: {row.detail}" if row.detail else "")
-    return Results(rows, "\n".join(map(str, recaps)))
+            output.error(": ".join(filter(None, (row.host, row.role, row.detail))) if row.detail else "")
+    results = Results(rows, "\n".join(map(str, recaps)))
+    results.streamed = True
+    return results
 
 
 def places_of(o: Provision) -> tuple[list[Place], list[Task]]:
@@ -125,7 +131,9 @@ def places_of(o: Provision) -> tuple[list[Place], list[Task]]:
         ]
         hosts = {agent.host.id: agent.host for agent in picked.agents}
         groups = [(host, [a for a in picked.agents if a.host.id == id_]) for id_, host in hosts.items()]
-        return [Place(host, mine, [*asked, *roles_for(mine, values, given)]) for host, mine in groups], failures
+        return [
+            Place(host, mine, [*asked, *roles_for(mine, values, given)], problem(team, host)) for host, mine in groups
+        ], failures
     if not o.hosts:
         raise UsageError("what is to be provisioned?", "name an agent, or give --host PATTERN and --role NAME")
     if values:
@@ -134,9 +142,19 @@ def places_of(o: Provision) -> tuple[list[Place], list[Task]]:
         raise UsageError("nothing to do", "give --role NAME")
     if o.restart:
         raise UsageError("--restart is for agents", "name them")
-    own = [] if given == Steps() else [given]
-    every = [Place(h, [], [*asked, *(steps(asked=one, folder=h.home, within=cmd("true")) for one in own)]) for h in team.hosts]
-    return every, []
+    own = [] if given == Steps() else [steps(asked=given, folder="~", within=cmd("true"))]
+    return [Place(host, [], [*asked, *own], problem(team, host)) for host in team.hosts], []
+
+
+def problem(team: Team, host: Host) -> str:
+    """Why the host can't be reached."""
+    return team.probe(host).problem if host.state == "UNREACHABLE" else ""
+
+
+def away(place: Place) -> Recap:
+    """Of a host that does not answer: it costs the others nothing."""
+    error = Unreachable(f"{place.host.name} can't be reached: {place.problem}")
+    return Recap(place.host.name, [Change("", "", "unreachable", error=error)])
 
 
 def roles_for(agents: Sequence[Agent], values: dict[str, str], given: Steps) -> list[Role]:
@@ -153,11 +171,12 @@ def roles_for(agents: Sequence[Agent], values: dict[str, str], given: Steps) -> 
 
 def done(place: Place, o: Provision) -> Recap:
     """The roles done to one host, its agents restarted."""
+    told: Callable[[Change], None] = partial(tell, place.host.name) if output.now.live else lambda change: None
     if not o.check:
         hooks.before("provision", host=place.host, roles=place.roles)
     recap = roles.provision(
         place.host, place.roles, check=o.check, diff=o.diff, bootstrap=o.bootstrap or ("yes" if o.yes else "ask"),
-        tags=tags(o.tags), skip_tags=tags(o.skip_tags), failing=False, told=tell if o.shape == "human" else lambda change: None,
+        tags=tags(o.tags), skip_tags=tags(o.skip_tags), failing=False, told=told,
     )  # fmt: skip
     if not o.check:
         hooks.after("provision", host=place.host, recap=recap)
@@ -177,16 +196,19 @@ def done(place: Place, o: Provision) -> Recap:
                 output.progress(f"restarting {agent.name}")
                 agent.start(resume=True)
                 agent.survives()
-        recap.changes += [Change("restart", f"agent {agent.name}", "changed") for agent in running]
+        restarts = [Change("restart", f"agent {agent.name}", "changed") for agent in running]
     except MngError as error:
-        recap.changes.append(Change("restart", "agents", "failed", error=error))
+        restarts = [Change("restart", "agents", "failed", error=error)]
+    for change in restarts:
+        told(change)
+    recap.changes += restarts
     return recap
 
 
-def tell(change: Change) -> None:
-    """A diff is shown as it is made."""
-    if change.diff:
-        output.write(f"{change.role}: {change.what}\n{change.diff}\n")
+def tell(host: str, change: Change) -> None:
+    """A line for each thing as it is done, those of a diff below it; whose they are stands before each."""
+    lines = [output.clean(f"{change.status:7} {change.role}: {change.what}"), *change.diff.splitlines()]
+    output.write("".join(f"{host} | {line}\n" for line in lines))
 
 
 def tags(words: list[str]) -> list[str]:
@@ -196,7 +218,8 @@ def tags(words: list[str]) -> list[str]:
 def warn_of_tags(places: Sequence[Place], wanted: Sequence[str]) -> None:
     """A tag that nothing has is a typing error, as far as that can be told beforehand."""
     if wanted:
-        known = {tag for place in places for one in roles.tasks(place.host, place.roles) for tag in (one.role, *one.tags)}
+        there = [place for place in places if not place.problem]
+        known = {tag for place in there for one in roles.tasks(place.host, place.roles) for tag in (one.role, *one.tags)}
         for tag in wanted:
             if tag not in known:
                 output.warn(f"nothing has the tag {tag}; {did_you_mean(tag, sorted(known))}".rstrip("; "))

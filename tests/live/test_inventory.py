@@ -11,6 +11,7 @@ from tests.bed.world import World
 from tests.live.test_ssh import ssh as ssh
 
 pytestmark = pytest.mark.live
+ROLE = "from mng.roles import ops\nfrom mng.roles.role import Play, role\n\n\n@role()\ndef mark(on: Play) -> None:\n"
 
 
 class Lab:
@@ -113,14 +114,49 @@ def test_hosts_and_groups(lab: Lab) -> None:
 
 
 def test_roles_on_hosts(lab: Lab, world: World) -> None:
-    role = "from mng.roles import ops\nfrom mng.roles.role import Play, role\n\n\n@role()\ndef mark(on: Play) -> None:\n"
     (world.repo / "roles").mkdir()
-    (world.repo / "roles/mark.py").write_text(role + '    ops.file(on, "~/marked", b"yes\\n")\n')
+    (world.repo / "roles/mark.py").write_text(ROLE + '    ops.file(on, "~/marked", b"yes\\n")\n')
     (world.repo / "tasks.py").write_text("")
     done = lab.mng("provision", "--host", "web:db:!web2", "--role", "mark", check=False)
     assert done.code == 0, done
     assert [name for name, host in lab.hosts.items() if (host.home / "marked").exists()] == ["web1", "db1"]
     assert "no-such" in (again := lab.mng("provision", "--host", "web,no-such", "--role", "mark")).err, again
+
+
+def test_roles_on_hosts_one_of_which_is_dead(lab: Lab, world: World) -> None:
+    """The others go on; the dead one is unreachable in the recap, in the exit code, and in @failed."""
+    (world.repo / "roles").mkdir()
+    (world.repo / "roles/mark.py").write_text(ROLE + '    ops.file(on, "~/marked", b"yes\\n")\n')
+    (world.repo / "tasks.py").write_text("")
+    lab.hosts["web1"].stop()
+    words = (
+        "provision",
+        "--host",
+        "web,db1",
+        "--role",
+        "mark",
+        "--upload-file",
+        f"{lab.file}:there",
+        "--user-command",
+        "pwd > at",
+    )
+    done = lab.mng(*words, check=False)
+    assert done.code == 4, done
+    told = [line for line in done.err.splitlines() if "=" in line]
+    assert "web1: ok=0 changed=0 unreachable=1 failed=0 skipped=0" in told, done
+    assert "web2: ok=0 changed=3 unreachable=0 failed=0 skipped=0" in told and "db1: ok=0 changed=3" in done.err
+    assert "web1: web1 can't be reached" in done.err and "Connection refused" in done.err
+    out = done.out.splitlines()
+    assert "db1 | changed mark: file ~/marked" in out and "web2 | changed mark: file ~/marked" in out and len(out) == 6
+    home = lab.hosts["web2"].home
+    assert (home / "at").read_text() == f"{home}\n" and (home / "there").read_text() == lab.file.read_text()
+    assert lab.named("exec", "--host", "all", "--limit", "@failed", "--list-hosts", "true") == ["web1"]
+    rows = lab.mng(*words, "--json", "--check", check=False).json
+    assert [(row["host"], row["status"], row["exit_code"]) for row in rows if row["role"] in ("", "mark")] == [
+        ("web1", "unreachable", 4), ("web2", "ok", 0), ("db1", "ok", 0),
+    ]  # fmt: skip
+    only = lab.mng("provision", "--host", "web1", "--role", "mark", check=False)
+    assert only.code == 4 and "unreachable=1" in only.err and only.out == ""
 
 
 def test_a_program_is_run_only_for_hosts(lab: Lab, world: World) -> None:

@@ -69,7 +69,7 @@ def test_check_then_do_then_all_ok(project: World) -> None:
     assert (project.home / "www/conf").read_text() == "listen 81\n"
     assert {status for _, status in rows(provision(project, *words))} == {"ok"}
     again = provision(project, "--role", "web:port=82", "--dry-run", "--diff")
-    assert "-listen 81\n+listen 82\n" in again.out
+    assert "local | -listen 81\nlocal | +listen 82\n" in again.out
     assert "local: ok=2 changed=2 unreachable=0 failed=0 skipped=0" in again.err
     assert (project.home / "reloaded").read_text() == "reloaded\n"
 
