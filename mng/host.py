@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, cast
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, NoReturn, cast
 
 from mng.errors import CommandFailed, MngError, NotAvailable, Unreachable
-from mng.runner import Disk, Done, LocalRunner, Runner, Tree
+from mng.runner import Disk, Done, Live, LocalRunner, Runner, Tree
 from mng.shell import Cmd, cmd
 
 PANE = ("pane_id", "pane_pid", "pane_dead", "window_index", "pane_index", "@mng_agent", "pane_current_command",
@@ -75,6 +75,18 @@ class Host:
     def expand(self, path: str) -> str:
         """`~` as this host's home: no shell ever sees it."""
         return self.home + path[1:] if path == "~" or path.startswith("~/") else path
+
+    def run(
+        self, line: Cmd, *, user: str = "", stdin: bytes | IO[bytes] | None = None, check: bool = True,
+        timeout: float | None = 60.0, live: Live | None = None, around: Callable[[Cmd], Cmd] | None = None,
+    ) -> Done:  # fmt: skip
+        """A line run there, by another user if one is given; `around` makes of it what is run."""
+        if not user:
+            whole = Cmd(around(line).line, line.shown) if around else line
+            return self.runner.run(whole, stdin=stdin, check=check, timeout=timeout, live=live)
+        from mng import sudo
+
+        return sudo.run(self, line, user, stdin=stdin, check=check, timeout=timeout, live=live, around=around)
 
     def disk(self) -> Disk:
         """The files of a host that is this machine."""

@@ -297,6 +297,16 @@ def confirm(question: str) -> bool | None:
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
+def password(question: str) -> str | None:
+    """Typed unseen on the terminal; None if there is nobody to ask."""
+    if not interactive():
+        return None
+    import getpass
+
+    clear()
+    return getpass.getpass(question)
+
+
 def choose(question: str, answers: Mapping[str, str]) -> str:
     """What stands for the letter that is typed; asked again until it is one of them."""
     clear()

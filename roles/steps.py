@@ -37,8 +37,7 @@ def steps(on: Play, asked: Steps, folder: str, within: Cmd) -> None:
         ops.text_at(on, at(path), text, end=True)
     for path, text in asked.prepends:
         ops.text_at(on, at(path), text, end=False)
-    lines = [raw(line) for line in asked.commands]
-    lines += [cmd("sudo", "-n", "sh", "-c", line) for line in asked.sudo_commands]
-    for line in lines:
+    lines = [(raw(line), "") for line in asked.commands] + [(raw(line), "root") for line in asked.sudo_commands]
+    for line, user in lines:
         whole = cmd("sh", "-c", Cmd(f"{within.line}\n{line.line}", line.shown))
-        ops.command(on, whole.within(folder))
+        ops.command(on, whole.within(folder), user=user)

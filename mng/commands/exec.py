@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import PurePosixPath
 from typing import IO, ClassVar
 
@@ -19,13 +20,8 @@ from mng.host import Host
 from mng.records import AgentRecord, Work
 from mng.rows import Results, Row
 from mng.runner import Done
-from mng.shell import Cmd, cmd, raw
+from mng.shell import Cmd, raw
 
-AS_USER = raw(
-    'id -u "$0" >/dev/null || exit; '
-    'if [ "$(id -u)" = 0 ] && command -v runuser >/dev/null; then exec runuser -u "$0" -- sh -c "$1"; fi; '
-    'exec sudo -n -E -u "$0" -- sh -c "$1"'
-)
 HOST = "host"  # the kind of what is no agent, but a host
 
 
@@ -110,7 +106,10 @@ def ran(agent: Agent, o: Exec, alone: bool) -> Ran:
     live = shown if human else lambda stream, data: kept[stream].append(data)
     stdin: IO[bytes] | None = getattr(sys.stdin, "buffer", None) if alone else None
     try:
-        done = agent.host.runner.run(line(agent, o), stdin=stdin, check=False, timeout=o.timeout, live=live)
+        done = agent.host.run(
+            raw(o.command), user=o.user or "", stdin=stdin, check=False, timeout=o.timeout, live=live,
+            around=partial(whole, agent, o) if agent.record.kind != HOST or folder(agent, o) else None,
+        )  # fmt: skip
     except CommandFailed as error:
         output.warn(f"{agent.name}: {error.what}")
         done = Done(error.command_code)
@@ -130,11 +129,9 @@ def folder(agent: Agent, o: Exec) -> str:
     return str(PurePosixPath(agent.record.work.path or host.home, host.expand(o.cwd or "")))
 
 
-def line(agent: Agent, o: Exec) -> Cmd:
-    """The line as it is sent; shown as it was typed."""
-    there, asked = folder(agent, o), raw(o.command)
-    if o.user:
-        asked = cmd("sh", "-c", AS_USER, o.user, asked)
-    whole = asked if agent.record.kind == HOST else agent.within(asked)
-    whole = where(there).then(whole.within(there)) if there else whole
-    return Cmd((whole if agent.record.kind == HOST else whole.env(**agent.env())).line, o.command)
+def whole(agent: Agent, o: Exec, line: Cmd) -> Cmd:
+    """The line in its folder, and with the environment of an agent."""
+    there = folder(agent, o)
+    if agent.record.kind == HOST:
+        return where(there).then(line.within(there))
+    return where(there).then(agent.within(line).within(there)).env(**agent.env())

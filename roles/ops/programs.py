@@ -18,7 +18,7 @@ class Manager(NamedTuple):
     program: str
     install: Cmd
     refresh: Cmd | None = None
-    root: bool = True
+    user: str = "root"
 
 
 MANAGERS = {
@@ -30,10 +30,9 @@ MANAGERS = {
     ),
     "apk": Manager("apk", cmd("apk", "add", "--quiet", "--"), cmd("apk", "update", "--quiet")),
     "dnf": Manager("dnf", cmd("dnf", "install", "-y", "-q", "--")),
-    "brew": Manager("brew", cmd("brew", "install", "--"), root=False),
+    "brew": Manager("brew", cmd("brew", "install", "--"), user=""),
 }  # fmt: skip
-# Each says in its first line which manager the host has, and who asks.
-MANAGER = cmd("sh", "-c", raw("for p in apt-get apk dnf brew; do command -v $p >/dev/null && echo $p && break; done; id -u"))
+MANAGER = cmd("sh", "-c", raw("for p in apt-get apk dnf brew; do command -v $p >/dev/null && echo $p && break; done"))
 INSTALLED = raw("""if command -v apt-get; then dpkg-query -W -f='${db:Status-Status}' -- "$0" | grep -qx installed
 elif command -v apk; then apk info -e -- "$0"
 elif command -v dnf; then rpm -q --whatprovides -- "$0"
@@ -41,11 +40,11 @@ else brew list --versions -- "$0"
 fi >/dev/null 2>&1""")
 
 
-def command(on: Play, line: Cmd, creates: str = "", timeout: float = 600.0) -> bool:
-    """Run a line; with `creates`, only while that path is missing."""
+def command(on: Play, line: Cmd, creates: str = "", timeout: float = 600.0, user: str = "") -> bool:
+    """Run a line, by another user if one is given; with `creates`, only while that path is missing."""
     there = bool(creates) and on.look(creates).kind != ""
     made: dict[Need, Fact] = {on.path(creates): Seen(on.look(creates).path, "other")} if creates and on.check else {}
-    return on.op(line.shown, there, lambda: on.host.runner.run(line, timeout=timeout), after=made, wide=True)
+    return on.op(line.shown, there, lambda: on.host.run(line, user=user, timeout=timeout), after=made, wide=True)
 
 
 def program(on: Play, name: str, install: Cmd | None, hint: str = "") -> bool:
@@ -79,20 +78,20 @@ def package(on: Play, *names: str, **by_manager: str | list[str]) -> bool:
     others = {key: [value] if isinstance(value, str) else value for key, value in by_manager.items()}
     every = dict.fromkeys([*names, *(name for several in others.values() for name in several if name)])
     installed = {name: on.ask(asked(name)).code == 0 for name in every}
-    program, _, uid = on.ask(MANAGER).text.partition("\n")
+    program = on.ask(MANAGER).text
     key = next((key for key, manager in MANAGERS.items() if manager.program == program), "")
     wanted = [name for name in others.get(key, names) if name]
     lacking = [name for name in wanted if not installed[name]]
 
     def mend() -> None:
         manager = MANAGERS[key]
-        line = as_root(uid, Cmd(f"{manager.install.line} {cmd(lacking).line}", f"{manager.install} {cmd(lacking)}"), manager.root)
-        output.progress(f"installing {', '.join(lacking)}: {line}")
-        if manager.refresh and on.host.runner.run(line, check=False, timeout=900).code == 0:
+        line = Cmd(f"{manager.install.line} {cmd(lacking).line}", f"{manager.install} {cmd(lacking)}")
+        output.progress(f"{on.host.name}: installing {', '.join(lacking)}: {line}")
+        if manager.refresh and on.host.run(line, user=manager.user, check=False, timeout=900).code == 0:
             return
         if manager.refresh:
-            on.host.runner.run(as_root(uid, manager.refresh), timeout=300)
-        on.host.runner.run(line, timeout=900)
+            on.host.run(manager.refresh, user=manager.user, timeout=300)
+        on.host.run(line, user=manager.user, timeout=900)
 
     wrong = None if key else NotAvailable(f"host {on.host.name} has no package manager of apt-get, apk, dnf, brew")
     what = f"package {' '.join(wanted if key else names)}"
@@ -101,8 +100,3 @@ def package(on: Play, *names: str, **by_manager: str | list[str]) -> bool:
 
 def asked(name: str) -> Cmd:
     return cmd("sh", "-c", INSTALLED, name)
-
-
-def as_root(uid: str, line: Cmd, root: bool = True) -> Cmd:
-    """The line itself for root, else by sudo, which must not ask for a password."""
-    return line if uid == "0" or not root else Cmd(f"sudo -n {line.line}", f"sudo -n {line}")

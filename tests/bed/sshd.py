@@ -111,8 +111,9 @@ class Sshd:
         return path
 
     def start(
-        self, name: str, *, config: str = "", env: Mapping[str, str] | None = None, known: bool = True, alias: bool = True
-    ) -> Host:
+        self, name: str, *, config: str = "", env: Mapping[str, str] | None = None, known: bool = True, alias: bool = True,
+        umask: int = -1,
+    ) -> Host:  # fmt: skip
         """A host; `config` are lines for sshd_config (they win), `env` variables of all that runs there."""
         root = self.world.root / "hosts" / name
         root.mkdir(parents=True)
@@ -132,7 +133,7 @@ class Sshd:
             f"PermitRootLogin yes\nLogLevel VERBOSE\nSetEnv {pairs}\nPrintMotd no\n"
         )
         words = [self.program, "-D", "-f", str(root / "config"), "-E", str(root / "log")]
-        process = subprocess.Popen(words, start_new_session=True, stdin=subprocess.DEVNULL)
+        process = subprocess.Popen(words, start_new_session=True, stdin=subprocess.DEVNULL, umask=umask)
         host = self.hosts[name] = Host(name, root, port, process, values)
         self.world.wait(lambda: "listening on" in host.log, what=f"sshd {name}")
         if known:

@@ -159,6 +159,14 @@ def test_roles_on_hosts_one_of_which_is_dead(lab: Lab, world: World) -> None:
     assert only.code == 4 and "unreachable=1" in only.err and only.out == ""
 
 
+def test_a_line_by_fab(lab: Lab, world: World) -> None:
+    (world.home / ".fabric.yaml").write_text("tasks:\n    executor_class: mng.cli.fab.Executor\n")
+    ran = world.run("fab", "-H", "web,!web2", "--", "echo $HOME")
+    assert ran.out == f"{lab.hosts['web1'].home}\n"
+    none = world.run("fab", "-H", "wbe", "--", "true", check=False)
+    assert none.code != 0 and "no host matches wbe" in none.err and "Traceback" not in none.err
+
+
 def test_a_program_is_run_only_for_hosts(lab: Lab, world: World) -> None:
     runs = world.root / "runs"
     rows = {"web": {"hosts": ["p1"], "vars": {"ansible_password": "hunter2"}}, "_meta": {"hostvars": {}}}

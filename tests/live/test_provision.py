@@ -234,10 +234,37 @@ def test_a_secret_is_shown_nowhere(project: World) -> None:
 
 def test_as_root(project: World) -> None:
     project.mng("create", "x", *SLEEP)
-    project.tool("sudo", '#!/bin/sh\n[ "$1" = -n ] && shift && echo "$*" >> "$HOME/sudo" && exec "$@"\n')
+    log = project.sudo()
     project.mng("provision", "x", "--sudo-command", "pwd > where", "--user-command", "true")
     work = project.record("x")["work"]["path"]
-    assert Path(work, "where").read_text() == f"{work}\n" and "pwd > where" in (project.home / "sudo").read_text()
+    assert Path(work, "where").read_text() == f"{work}\n" and "pwd > where" in log.read_text()
+
+
+def test_roles_by_sudo_on_hosts_with_an_umask_of_their_own(project: World) -> None:
+    """Its password is typed once for two hosts, and is on no command line there."""
+    log = project.sudo("hunter2")
+    (project.repo / "roles/boss.py").write_text(
+        "from mng.roles import ops\nfrom mng.roles.role import Play, role\nfrom mng.shell import raw\n\n\n@role()\n"
+        "def boss(on: Play) -> None:\n    ops.file(on, '~/d/f', b'x', 0o644)\n    ops.directory(on, '~/e', 0o755)\n"
+        "    ops.command(on, raw('ps -ef > ~/ps; umask > ~/umask'), user='root')\n"
+    )
+    bed = Sshd(project)
+    try:
+        hosts = [bed.start(name, env={"PATH": project.env["PATH"]}, umask=0o77) for name in ("one", "two")]
+        refused = project.mng("provision", "--host", "one,two", "--role", "boss", check=False)
+        assert refused.code == 1 and refused.err.count("a password is required") == 2, refused
+        terminal = project.pty("mng", "provision", "--host", "one,two", "--role", "boss")
+        terminal.expect("sudo's password on", 60)
+        terminal.line("hunter2")
+        assert terminal.wait(60) == 0, terminal.text
+        assert terminal.text.count("sudo's password") == 1, terminal.text
+        assert "one: ok=2 changed=1" in terminal.text and "two: ok=2 changed=1" in terminal.text
+        for host in hosts:
+            assert "hunter2" not in (host.home / "ps").read_text() + log.read_text() + terminal.text
+            assert (host.home / "d/f").stat().st_mode & 0o777 == 0o644 and (host.home / "e").stat().st_mode & 0o777 == 0o755
+            assert (host.home / "umask").read_text() == "0077\n"
+    finally:
+        bed.end()
 
 
 def test_a_stopped_agent_stays_so(project: World) -> None:
