@@ -72,12 +72,16 @@ class Ssh:
     def host(self, name: str) -> Host:
         """The same one for the same name."""
         if name not in self.made:
-            one, target, tags = self.given.hosts.get(name), typed(name), dict[str, str]()
-            if not one and not target and self.written and name in self.written().vars:
-                fixed = self.written().fixed(name)
+            word, user, target, tags = name, "", typed(name), dict[str, str]()
+            files = self.written().vars if self.written and name not in self.given.hosts else {}
+            if target and not target.port and (target.address in self.given.hosts or target.address in files):
+                word, user, target = target.address, target.user, None  # another user of a host that is known
+            one = self.given.hosts.get(word, HostSettings())
+            if not target and word not in self.given.hosts and word in files and self.written:
+                fixed = self.written().fixed(word)
                 target, tags = Target(fixed.address, fixed.port, fixed.user, fixed.key, fixed.options), dict(fixed.tags)
-            one = one or HostSettings()
-            target = target or Target(one.address or name, one.port, one.user, one.key_file)
+            target = target or Target(one.address or word, one.port, one.user, one.key_file)
+            target = target._replace(user=user or target.user)
             runner = SshRunner(target, allow_unknown=self.allow_unknown)
             self.made[name] = Remote(
                 host_id(self.name, name), name, self.name, runner, prefix=self.settings.prefix,

@@ -44,6 +44,7 @@ class Probe(NamedTuple):
     now: float
     problem: str = ""  # why nothing is known of its sessions
     reached: bool = True
+    machine: str = ""  # see machine.py
 
 
 @dataclass
@@ -146,11 +147,11 @@ class Remote(Host):
         line = Cmd(cmd("sh", "-c", PROBE.read_text(), words).line, "probe.sh")
         try:
             done = self.runner.read(line, timeout=timeout)
-            self.home, self.dir, now, code, panes, *rest = answer(done)
+            self.home, self.dir, now, machine, code, panes, *rest = answer(done)
         except MngError as error:
             return Probe([], Snapshot(self.runner), time.time(), error.what, reached=False)
         files = Snapshot(self.runner, self.dir, *rest)
-        return Probe(parse_panes(panes), files, now, tmux_problem(code))
+        return Probe(parse_panes(panes), files, now, tmux_problem(code), machine=machine)
 
 
 class Asleep(Host):
@@ -202,12 +203,13 @@ class Still:
         raise NotAvailable(f"host {self.host.name} is {self.host.state}", f"mng start --host {self.host.name}")
 
 
-def answer(done: Done) -> tuple[str, str, float, int, bytes, bytes, bytes]:
-    parts = done.out.split(b"\0", 6)
-    if len(parts) < 6:
+def answer(done: Done) -> tuple[str, str, float, str, int, bytes, bytes, bytes]:
+    parts = done.out.split(b"\0", 7)
+    if len(parts) < 7:
         raise MngError(f"its answer makes no sense: {done.complaint}")
-    home, dir, now, code, panes, names, *tar = parts
-    return home.decode(), dir.decode(), float(now), int(code), panes, names, tar[0] if tar else b""
+    home, dir, now, machine, code, panes, names, *tar = parts
+    told = machine.decode(errors="replace")
+    return home.decode(), dir.decode(), float(now), told, int(code), panes, names, tar[0] if tar else b""
 
 
 def tmux_problem(code: int) -> str:

@@ -31,6 +31,7 @@ class Now:
     template: Template | None = None
     log: Log | None = None
     progress: bool = False  # a progress line stands on the terminal
+    asks: bool = True  # a person on the terminal, if there is one
     live: bool = False  # a person follows on stdout what is done: not a caller in Python
     held: list[str] | None = None  # what is said while another program has the terminal
 
@@ -320,7 +321,7 @@ def choose(question: str, answers: Mapping[str, str]) -> str:
 
 def interactive() -> bool:
     """Whether a person can answer."""
-    return bool(sys.stdin and sys.stderr and sys.stdin.isatty() and sys.stderr.isatty())
+    return bool(now.asks and sys.stdin and sys.stderr and sys.stdin.isatty() and sys.stderr.isatty())
 
 
 def stdout_is_terminal() -> bool:

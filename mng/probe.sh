@@ -1,4 +1,4 @@
-# probe.sh FOLDER FORMAT: everything about a host in one trip. Home, folder, time, tmux's exit code, its panes, the names
+# probe.sh FOLDER FORMAT: everything about a host in one trip. Home, folder, time, machine, tmux's exit code, its panes, the names
 # below agents/ and names/, each ended by a NUL; then tars of the names and of the small state files, without environments.
 # shellcheck disable=SC2088  # the tilde is for us
 case $1 in
@@ -10,7 +10,19 @@ within=
 command -v timeout >/dev/null 2>&1 && within='timeout 4'
 panes=$($within env -u TMUX -u TMUX_PANE tmux -u list-panes -a -F "$2" 2>/dev/null)
 code=$?
-printf '%s\0' "$HOME" "$dir" "$(date +%s)" "$code" "$panes"
+machine() { # see machine.py
+    for one in /proc/uptime /proc/1/stat /sys/devices/system/cpu/online \
+        /sys/devices/system/cpu/cpu0/cpufreq/cpuinfo_max_freq /sys/fs/cgroup/cpu.max /proc/meminfo /sys/fs/cgroup/memory.max; do
+        line=
+        [ ! -r "$one" ] || read -r line <"$one"
+        printf '%s\n' "$line"
+    done
+    df -Pk / | { read -r line; read -r line; printf '%s\n' "$line"; }
+    for one in /proc/driver/nvidia/gpus/*/information; do
+        [ ! -r "$one" ] || { read -r line <"$one" && printf '%s\n' "$line"; }
+    done
+}
+printf '%s\0' "$HOME" "$dir" "$(date +%s)" "$(machine 2>/dev/null)" "$code" "$panes"
 cd "$dir" 2>/dev/null || exit 0
 # what is looked at later was there earlier, so that nothing of a create at work seems to be left by one
 for one in worktrees/* logs/agents/*; do [ ! -e "$one" ] || printf '%s\n' "$one"; done

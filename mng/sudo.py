@@ -43,12 +43,26 @@ def run(
     shown = f"sudo {'' if user == 'root' else f'-u {user} '}{line}"
 
     def attempt(password: str) -> Done:
+        heard: list[bytes] = []
+
+        def hear(stream: str, data: bytes) -> None:
+            """What sudo itself says is for us, unless the line ran."""
+            if stream == "err" and data.startswith(b"sudo: "):
+                heard.append(data)
+            elif live:
+                live(stream, data)
+
         options = ("-kS" if password else "-n") + ("E" if around else "")
         asked = cmd("sh", "-c", raw(AS), user, line, options)
         asked = Cmd((around(asked) if around else asked).line, shown)
         rest = stdin if isinstance(stdin, bytes) else b""
         given_in = password.encode() + b"\n" + rest if password else stdin
-        return host.runner.run(asked, stdin=given_in, check=False, timeout=timeout, live=live)
+        done = host.runner.run(asked, stdin=given_in, check=False, timeout=timeout, live=hear if live else None)
+        if done.code == NO and heard:
+            return done._replace(err=b"".join(heard))
+        if live:
+            live("err", b"".join(heard))
+        return done
 
     done = attempt(known)
     if done.code == NO and not known:

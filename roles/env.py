@@ -21,6 +21,20 @@ def env(on: Play, path: str, values: dict[str, str]) -> None:
     ops.file(on, path, over(old, values, path).encode(errors="surrogateescape"), 0o600, mask=masked)
 
 
+@role()
+def host_env(on: Play, values: dict[str, str]) -> None:
+    """The same for all agents of the host; an agent's own counts over it."""
+    env.body(on, f"{on.host.dir}/env", values)
+
+
+@role()
+def known_hosts(on: Play, lines: list[str]) -> None:
+    """Hosts that agents may ssh to from there."""
+    ops.directory(on, "~/.ssh", 0o700)
+    for line in lines:
+        ops.line(on, "~/.ssh/known_hosts", line)
+
+
 def over(old: str, values: Mapping[str, str], path: str) -> str:
     """The text with these values; one that a person has written on is only added to."""
     known = assigned(old, path)

@@ -3,15 +3,51 @@
 from __future__ import annotations
 
 import json
+import shlex
+import time
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from mng import hooks
+from mng import hooks, machine
 from mng.agents.types import Status, type_of
 from mng.host import Host, Probe
 from mng.inventory.inventory import Found
 from mng.records import AgentRecord
 from mng.rows import Row
+
+
+class Cpu(Row):
+    """The processors of a host."""
+
+    count: int | None = None
+    frequency_ghz: float | None = None
+
+
+class Gpu(Row):
+    """The graphics cards of a host."""
+
+    count: int | None = None
+    model: str = ""
+    memory_gb: float | None = None
+
+
+class Resource(Row):
+    """What a host has."""
+
+    cpu: Cpu = Cpu()
+    memory_gb: float | None = None
+    disk_gb: float | None = None
+    gpu: Gpu = Gpu()
+
+
+class SshRow(Row):
+    """How a host is reached; what is empty is as ~/.ssh/config has it."""
+
+    command: str
+    host: str
+    port: int | None = None
+    user: str = ""
+    key_path: str = ""
 
 
 class HostRow(Row):
@@ -24,6 +60,10 @@ class HostRow(Row):
     state: str
     as_of: datetime | None = None
     tags: dict[str, str]
+    boot_time: datetime | None = None
+    uptime_seconds: float | None = None
+    resource: Resource | None = None
+    ssh: SshRow | None = None
 
     @property
     def shown_state(self) -> str:
@@ -86,7 +126,9 @@ class AgentRow(Row):
         return f"{self.name}: {self.type} {self.shown_state} in {self.work_dir or '?'}{where}"
 
 
-def host_row(host: Host) -> HostRow:
+def host_row(host: Host, probe: Probe | None = None) -> HostRow:
+    about = machine.here() if host.local else machine.told(probe.machine, probe.now) if probe else machine.Machine()
+    now = probe.now if probe else time.time()
     return HostRow(
         name=host.name,
         id=host.id,
@@ -95,7 +137,25 @@ def host_row(host: Host) -> HostRow:
         state=host.state,
         as_of=moment(host.seen),
         tags=host.tags,
+        boot_time=moment(about.boot),
+        uptime_seconds=round(now - about.boot) if about.boot else None,
+        resource=resource(about) if about.cpus or about.memory_gb else None,
+        ssh=ssh(host),
     )
+
+
+def resource(about: machine.Machine) -> Resource:
+    gpu = Gpu(count=len(about.gpus), model=", ".join(dict.fromkeys(about.gpus)))
+    cpu = Cpu(count=about.cpus, frequency_ghz=about.ghz)
+    return Resource(cpu=cpu, memory_gb=about.memory_gb, disk_gb=about.disk_gb, gpu=gpu)
+
+
+def ssh(host: Host) -> SshRow | None:
+    target = getattr(host.runner, "target", None) if not host.local else None
+    if not target:
+        return None
+    words = shlex.join(["ssh", *target.words])
+    return SshRow(command=words, host=target.address, port=target.port or None, user=target.user, key_path=target.key)
 
 
 def row(record: AgentRecord, host: Host, status: Status, probe: Probe) -> AgentRow:
@@ -118,7 +178,7 @@ def row(record: AgentRecord, host: Host, status: Status, probe: Probe) -> AgentR
         activity_sources=record.activity_sources, start_on_boot=record.start_on_boot,
         state=status.state, state_reason=status.reason, state_detail=status.detail,
         state_since=moment(status.since), state_source=status.source,
-        labels=record.labels, plugin=plugin_fields(record, host, probe), host=host_row(host),
+        labels=record.labels, plugin=plugin_fields(record, host, probe), host=host_row(host, probe),
     )  # fmt: skip
 
 

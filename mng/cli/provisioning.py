@@ -8,7 +8,7 @@ from typing import Annotated
 from mng.agents.types import Chosen
 from mng.cli.options import Options, Pairs, Placeholder, option
 from mng.errors import UsageError
-from mng.roles.env import checked, parse
+from mng.roles.env import checked, host_env, known_hosts, parse
 from mng.roles.role import Role, in_order
 from mng.roles.steps import Steps
 from mng.shell import expanded
@@ -20,6 +20,10 @@ class ProvisionOptions(Options):
     env: Pairs = option({}, secret=True, help="KEY=VALUE for the agent")
     env_file: list[str] = option([], help="file of KEY=VALUE lines")
     pass_env: Annotated[list[str], Placeholder("NAME")] = option([], help="variable of this shell to hand on")
+    host_env: Pairs = option({}, secret=True, help="KEY=VALUE for all agents of the host")
+    host_env_file: list[str] = option([], help="file of KEY=VALUE lines for all of them")
+    pass_host_env: Annotated[list[str], Placeholder("NAME")] = option([], help="variable of this shell to hand on to them")
+    known_host: Annotated[list[str], Placeholder("LINE")] = option([], help="line for known_hosts there: whom agents may ssh to")
     role: Annotated[list[str], Placeholder("NAME:KEY=VALUE,…")] = option([], secret=True, help="role to do to the host first")
     user_command: list[str] = option([], help="shell line to run in the work dir")
     sudo_command: list[str] = option([], help="the same as root")
@@ -37,26 +41,34 @@ def environment(o: ProvisionOptions, chosen: Chosen) -> dict[str, str]:
 
 
 def variables(o: ProvisionOptions) -> dict[str, str]:
-    """Files < variables handed on < typed."""
+    """Of the agent."""
+    return assigned("", o.env_file, o.pass_env, o.env)
+
+
+def assigned(what: str, files: list[str], names: list[str], typed: dict[str, str]) -> dict[str, str]:
+    """Files < variables handed on < typed; `what` is in the options' names."""
     values: dict[str, str] = {}
-    for path in o.env_file:
-        values |= parse(read_text(path, "--env-file"), path)
-    for name in o.pass_env:
+    for path in files:
+        values |= parse(read_text(path, f"--{what}env-file"), path)
+    for name in names:
         if name not in os.environ:
-            raise UsageError(f"--pass-env {name}: this shell has no such variable")
+            raise UsageError(f"--pass-{what}env {name}: this shell has no such variable")
         values[name] = os.environ[name]
-    return {checked(name): value for name, value in {**values, **o.env}.items()}
+    return {checked(name): value for name, value in {**values, **typed}.items()}
 
 
 def roles_of(o: ProvisionOptions) -> list[Role]:
-    """Those asked for by name; none is looked up, and no project's code runs, without."""
+    """What is asked for the host; no role is looked up, and no project's code runs, without a name."""
+    values = assigned("host-", o.host_env_file, o.pass_host_env, o.host_env)
+    own = [host_env(values=values)] if values else []
+    own += [known_hosts(lines=o.known_host)] if o.known_host else []
     if not o.role:
-        return []
+        return own
     from mng.roles import finding
 
     asked = [finding.given(word, getattr(o, "context", None)) for word in o.role]
     in_order(asked)  # what they need is loaded, or missed, before several hosts are provisioned at once
-    return asked
+    return [*own, *asked]
 
 
 def steps_of(o: ProvisionOptions) -> Steps:

@@ -67,6 +67,7 @@ class HostOptions(Options):
 
     in_: Annotated[str, Placeholder("PROVIDER")] | None = option(None, "--new-host", help="make a new host with this provider")
     host: str | None = option(None, "--target-host", help="use this host (default: this machine)")
+    user: str | None = option(None, help="as this user of --host, whom ssh lets in; all that the agent has is that user's")
     allow_unknown_host: bool = option(False, help="trust a host whose key is not known yet, and keep its key")
     host_name: str | None = option(None, help="name of a new host")
     tag: Pairs = option({}, help="KEY=VALUE on a new host")
@@ -133,6 +134,7 @@ class ConnectOptions(Options):
     retry_delay: Duration = option(5.0, help="how long to wait before each")
     attach_command: str | None = option(None, help="shell line to attach with")
     connect_command: str | None = option(None, help="shell line to run instead of attaching (MNG_AGENT_NAME, MNG_SESSION_NAME)")
+    interactive: bool | None = option(None, help="ask on the terminal, and attach (default: where there is one)")
     dry_run: bool = option(False, help="say what would be made, make nothing")
 
 
@@ -148,6 +150,7 @@ def create(c: Context, o: CreateOptions) -> AgentRow:
 
     In a git repository it works in a worktree of its own, on a branch of its own.
     """
+    output.now.asks = o.interactive is not False
     inventory = Inventory(o.settings, o.allow_unknown_host)
     if o.reuse and o.name and (known := existing(inventory, o.name)):
         return carry_on(known, o, fresh=False)
@@ -208,7 +211,7 @@ def carry_on(agent: Agent, o: CreateOptions, *, fresh: bool, message: str = "") 
         message = first_message(o)
         if agent.status().state in ("STOPPED", "DONE", "FAILED"):
             agent.start(resume=True)
-    connect = on_terminal() if o.connect is None else o.connect
+    connect = (on_terminal() and o.interactive is not False) if o.connect is None else o.connect
     waits = o.await_ready or o.await_agent_stopped or connect
     if message and not waits:
         pid = hand_over(agent, message)
@@ -267,8 +270,10 @@ def planned(o: CreateOptions, inventory: Inventory, chosen: Chosen | None = None
 
 def host_for(o: CreateOptions, inventory: Inventory) -> tuple[Host, bool]:
     """An existing host, or a new one of the provider asked for, and whether it is; this machine without either."""
+    if o.user and not o.host:
+        raise UsageError("--user is for a host that is there", f"--host NAME; of this machine: --host {o.user}@localhost")
     if o.host:
-        host = inventory.host(o.host)
+        host = inventory.host(f"{o.user}@{o.host.rpartition('@')[2]}" if o.user else o.host)
         inventory.remember(host)
         return host, False
     spec = HostSpec(
@@ -303,7 +308,7 @@ def source_folder(o: CreateOptions, inventory: Inventory, host: Host) -> str:
         source = agent_on(inventory, host, o.source_agent or o.from_ or "")
         return str(Path(source.record.work.path, o.source_path or ""))
     if colon and place:
-        if inventory.host(place).id != host.id:
+        if place != o.host and inventory.host(place).id != host.id:
             raise NotAvailable(f"--from {o.from_}: work can't be brought from another host", f"use a folder on {host.name}")
         return host.expand(path)
     if not host.local and o.in_place:

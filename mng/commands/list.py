@@ -13,6 +13,7 @@ from mng.agents.row import AgentRow, broken_row
 from mng.agents.team import Team, matching
 from mng.cli.command import command
 from mng.cli.options import CommonOptions, Count, Duration, Exclusive, Options, Pairs, option
+from mng.errors import Unreachable
 from mng.inventory.inventory import Inventory
 from mng.rows import Results, check, cut, value_at
 
@@ -35,6 +36,9 @@ class ListOptions(Options):
     stdin: bool = option(False, help="only names or ids read from stdin, one a line")
     host: str | None = option(None, help="those on hosts of this pattern (as Ansible's): 'web:!web3'")
     host_timeout: Duration = option(5.0, help="how long a host may take to answer; then it is shown as last known")
+    on_error: Literal["continue", "abort"] = option(
+        "continue", help="show what can be known though a host does not answer, or fail"
+    )
     allow_unknown_host: bool = option(False, help="trust a host whose key is not known yet, and keep its key")
     list_hosts: bool = option(False, "--hosts", help="hosts and their groups instead of agents")
 
@@ -69,6 +73,8 @@ def list_(c: Context, o: List) -> Results[AgentRow]:
 
 def rows(inventory: Inventory, o: List) -> Results[Any]:
     team = Team.of(inventory, (o.host,) if o.host else (), timeout=o.host_timeout).with_hand_made()
+    if o.on_error == "abort" and (away := [host for host in team.hosts if host.state == "UNREACHABLE"]):
+        raise Unreachable(f"{', '.join(host.name for host in away)}: no answer", "without --on-error abort the others are shown")
     found = [*team.rows(), *(broken_row(broken) for broken in team.broken)]
     wanted = typed_names() if o.stdin else None
     found = [row for row in found if passes(row, o) and (wanted is None or row.name in wanted or row.id in wanted)]

@@ -197,6 +197,27 @@ def test_the_environment(world: World) -> None:
     assert stat.S_IMODE((world.folder("x") / "env").stat().st_mode) == 0o600
 
 
+def test_an_environment_for_all_agents_of_the_host(world: World) -> None:
+    (world.root / "vars").write_text("FILE=f\nBOTH=file\n")
+    words = ["--host-env", "BOTH=it's", "--host-env-file", world.root / "vars", "--pass-host-env", "HOME"]
+    create(world, *words, "--known-host", "h.example ssh-ed25519 AAAA==", "--env", "OWN=1")
+    create(world, name="y")
+    for name in ("x", "y"):
+        assert world.mng("exec", name, 'echo "$FILE $BOTH $OWN"').out.split("\n")[0] == ("f it's 1" if name == "x" else "f it's ")
+    assert stat.S_IMODE((world.host_dir / "env").stat().st_mode) == 0o600
+    assert (world.home / ".ssh/known_hosts").read_text() == "h.example ssh-ed25519 AAAA==\n"
+    more = world.mng("provision", "--host", "local", "--host-env", "BOTH=canary", "--diff")
+    assert "canary" not in more.out + more.err and "changed=1" in more.err, more
+    assert world.mng("provision", "--host", "local", "--host-env", "BOTH=canary", "--json").json[0]["status"] == "ok"
+    assert create(world, "--pass-host-env", "NO_SUCH_VARIABLE", name="z", check=False).code == 2
+    assert create(world, "--user", "root", name="z", check=False).code == 2
+
+
+def test_nobody_is_asked_without_interactive(world: World) -> None:
+    terminal = world.pty("mng", "create", "x", "--agent-cmd", "sleep 999", "--no-interactive")
+    assert terminal.wait(30) == 0 and [one["name"] for one in agents(world)] == ["x"], "nothing was attached"
+
+
 def test_bad_environments(world: World) -> None:
     (world.root / "vars").write_text("GOOD=1\nnot a line\n")
     bad = create(world, "--env-file", world.root / "vars", check=False)

@@ -1,5 +1,6 @@
 """Hosts over SSH: real sshd's on loopback."""
 
+import getpass
 import os
 import shutil
 import signal
@@ -356,6 +357,33 @@ def test_keys_of_an_agent(ssh: Sshd) -> None:
     ssh.alias("no-agent", f"Port {host.port}", f"IdentityFile {held}", "IdentityAgent none")
     assert ssh.world.mng("exec", "--host", "no-agent", "true", env=env, check=False).code == 4
     agent.kill()
+
+
+def test_another_user_of_a_host_and_what_is_known_of_it(ssh: Sshd) -> None:
+    """All that the agent has is that user's; here both are the same person."""
+    user, host, mng = getpass.getuser(), ssh.start("one"), ssh.world.mng
+    ssh.config.write_text(ssh.config.read_text().replace(f"User {user}", "User nobody"))
+    settings = ssh.world.home / ".mng/profiles/default/settings.toml"
+    settings.parent.mkdir(parents=True)
+    settings.write_text(f"[providers.lab]\nbackend = 'ssh'\n[providers.lab.hosts.two]\naddress='127.0.0.1'\nport={host.port}\n")
+    assert "nobody is not let in" in mng("exec", "--host", "one", "true", check=False).err
+    for name, alias in (("a", "one"), ("b", "two")):
+        words = ["--agent-cmd", "cat", "--host", alias, "--user", user, "--in-place", "--from", f"{alias}:~", "--no-connect"]
+        mng("create", name, *words)
+    rows = mng("list", "--host", f"{user}@one,{user}@two", "--json", "--on-error", "abort").json
+    a, b = (next(row for row in rows if row["host"]["name"] == f"{user}@{alias}") for alias in ("one", "two"))
+    assert b["host"]["ssh"] == {
+        "command": f"ssh -p {host.port} -l {user} -- 127.0.0.1", "host": "127.0.0.1", "port": host.port, "user": user,
+        "key_path": "",
+    }  # fmt: skip
+    if Path("/proc/meminfo").exists():
+        assert a["host"]["resource"]["memory_gb"] > 0.1 and a["host"]["uptime_seconds"] > 0 and a["host"]["boot_time"]
+        assert mng("list", "--include", "host.resource.memory_gb > 0.1", "--format", "{name}").out.split()
+    host.stop()
+    there = mng("list", "--host-timeout", "2", "--json")
+    assert {row["host"]["state"] for row in there.json} == {"UNREACHABLE"}
+    stopped = mng("list", "--on-error", "abort", check=False)
+    assert stopped.code == 4 and stopped.out == "" and f"{user}@one" in stopped.err
 
 
 # --- many, one dead, one slow
