@@ -102,7 +102,7 @@ def run(source: Place, target: Place, asked: Asked, *, folder: bool = True, dry:
     listing = ["-n", "--out-format=%i %n"] if dry else ["--delay-updates", "--info=progress2", "--stats", "--no-h"]
     delete = ["--delete-missing-args"] if asked.only is not None else ["--delete-delay"] if asked.delete else []
     given = ["-r", "--filter=. -"] if asked.only is None else ["-r", "--files-from=-"]
-    names = asked.rules if asked.only is None else asked.only
+    names = asked.rules if asked.only is None else [f"./{path}" for path in asked.only]  # or # and ; begin a comment
     line = cmd(
         "env", "LC_ALL=C", "rsync", "-lpt", "-8", "-s", "-0", "--modify-window=-1", given, delete, listing, words,
         list(asked.words), "--", begin, end,
@@ -164,8 +164,8 @@ class Seen:
     def moved(self, dry: bool) -> Moved:
         text = self.out.decode(errors="surrogateescape")
         if dry:
-            found = [re.match(r"(\S+) +(.*)|$", line) for line in text.split("\n")]
-            items = tuple(Item(one[1], plain(one[2])) for one in found if one and one[1] and one[1][0] in "<>ch*.")
+            found = [re.match(r"([<>ch.*].{10}) (.*)", line) for line in text.split("\n")]  # a name may begin with spaces
+            items = tuple(Item(one[1].rstrip(), plain(one[2])) for one in found if one)
             files = sum(not one.deleted and one.code[0] in "<>ch" and one.code[1] != "d" for one in items)
             return Moved(files, sum(one.deleted for one in items), 0, items)
 
