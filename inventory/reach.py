@@ -29,6 +29,8 @@ def probes(hosts: Sequence[Host], timeout: float) -> dict[str, Probe]:
             except queue.Empty:
                 return
             answers.put((host.id, host.probe(timeout)))
+            if len(hosts) > FORKS:  # so many connections would be too many files
+                host.runner.close()
 
     for _ in range(min(FORKS, len(hosts))):
         threading.Thread(target=work, daemon=True).start()

@@ -115,6 +115,8 @@ def ran(agent: Agent, o: Exec, alone: bool) -> Ran:
         done = Done(error.command_code)
     finally:
         shown.end()
+        if agent.record.kind == HOST:
+            agent.host.runner.close()
     if done.code == MISSING:
         raise NotFound(f"{agent.name} has no folder {folder(agent, o)}")
     out, err = (b"".join(kept[name]).decode(errors="replace") for name in ("out", "err"))

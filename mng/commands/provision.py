@@ -106,6 +106,7 @@ def provision(c: Context, o: Provision) -> Results[Task]:
         if broken and o.on_error == "abort":
             return Recap(place.host.name, [Change(one.name, "", "skipped") for one in place.roles])
         recap = away(place) if place.problem else done(place, o)
+        place.host.runner.close()
         broken = broken or recap.error is not None
         return recap
 

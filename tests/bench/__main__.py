@@ -1,6 +1,7 @@
 """`python -m tests.bench [--rounds N] [--only NAME] [--quick] [--skip-200]`: a table of medians, ratios and targets."""
 
 import argparse
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ class Scenario:
     target: float  # at most this, as a ratio to the original (or `unit`)
     work: Work
     agents: int = 0  # in a world of that many
-    unit: str = ""  # "ms": the target is absolute; "git": a ratio to plain git
+    unit: str = ""  # "ms": the target is absolute; "git", "rsync": a ratio to that alone
     once: bool = False
 
 
@@ -76,6 +77,47 @@ def elsewhere(side: Side, took: Took, turn: int) -> None:
         side.time(took, ["list"], "ssh")
 
 
+def many(side: Side, took: Took, turn: int) -> None:
+    """200 hosts, which are names of four sshd's."""
+    if isinstance(side, Ours):
+        side.names(200)
+        side.time(took, ["exec", "--host", "many", "true"], "names")
+
+
+def push(changed: bool) -> Work:
+    """20,000 files to an empty folder of a host, or nothing to one that has them."""
+
+    def work(side: Side, took: Took, turn: int) -> None:
+        if isinstance(side, Ours):
+            there = side.box(Big.repo())
+            if changed:
+                shutil.rmtree(there)
+            there.mkdir(exist_ok=True)
+            side.time(took, ["push", "web", "."], "box", Big.repo())
+
+    return work
+
+
+class Rsync(Side):
+    """Plain rsync over the same ssh."""
+
+    label = "rsync"
+
+    def __init__(self, ours: Ours) -> None:
+        super().__init__(Path("/usr/bin/rsync"))
+        self.ours = ours
+
+    def plain(self, took: Took, turn: int, scenario: str) -> None:
+        there = self.ours.box(Big.repo()).with_name("plain")
+        if "nothing" not in scenario:
+            shutil.rmtree(there, ignore_errors=True)
+        line = ["rsync", "-a", "--exclude", ".git", f"{Big.repo()}/", f"box:{there}/"]
+        self.ours.measure(took, line, "box")
+
+    def end(self) -> None:
+        """What it used is ours."""
+
+
 class Git(Side):
     """Plain git, for what should cost what it costs."""
 
@@ -84,7 +126,7 @@ class Git(Side):
     def __init__(self) -> None:
         super().__init__(Path("/usr/bin/git"))
 
-    def big(self, took: Took, turn: int) -> None:
+    def plain(self, took: Took, turn: int, scenario: str) -> None:
         folder = self.world().root / f"big{turn}"
         line = ["git", "worktree", "add", "-q", "-b", f"plain{turn}", str(folder)]
         self.measure(took, line, "work", Big.repo())
@@ -120,6 +162,9 @@ SCENARIOS = [
     Scenario("list, 50 agents", 0.07, in_world(50, "list"), 50),
     Scenario("list, 200 agents", 0.02, in_world(200, "list"), 200),
     Scenario("list, 20 SSH hosts", 1500, elsewhere, unit="ms"),
+    Scenario("exec on 200 SSH hosts", 10_000, many, unit="ms"),
+    Scenario("push, 20,000 files", 1.15, push(True), unit="rsync"),
+    Scenario("push of nothing", 1.2, push(False), unit="rsync"),
     Scenario("exec", 0.15, in_world(1, "exec", "a1", "true"), 1),
     Scenario("message", 0.30, in_world(1, "message", "a1", "-m", "hello"), 1),
     Scenario("start", 0.20, start, 1),
@@ -140,8 +185,8 @@ def measure(scenario: Scenario, sides: list[Side], rounds: int) -> dict[str, Too
     for turn in range(1 if scenario.once else rounds):
         for side in sides[:: 1 if turn % 2 else -1]:
             mine = took[side.label]
-            if isinstance(side, Git):
-                attempt(mine, lambda side=side, mine=mine, turn=turn: side.big(mine, turn))  # type: ignore[misc]
+            if isinstance(side, Git | Rsync):
+                attempt(mine, lambda side=side, mine=mine, turn=turn: side.plain(mine, turn, scenario.name))  # type: ignore[misc]
             elif not mine.wrong:
                 attempt(mine, lambda side=side, mine=mine, turn=turn: scenario.work(side, mine, turn))  # type: ignore[misc]
     return took
@@ -156,9 +201,9 @@ def attempt(took: Took, work: Callable[[], None]) -> None:
 
 def row(scenario: Scenario, took: dict[str, Took]) -> tuple[str, bool]:
     ours, original = took["mng"], took.get("original", Took())
-    base = took["git"].median if scenario.unit == "git" else original.median
+    base = took.get(scenario.unit, original).median
     reached = ours.median * 1000 if scenario.unit == "ms" else ours.median / base
-    unit = " ms" if scenario.unit == "ms" else " × git" if scenario.unit == "git" else ""
+    unit = " ms" if scenario.unit == "ms" else f" × {scenario.unit}" if scenario.unit else ""
     fine = reached <= scenario.target
     seen = ours.wrong or ("?" if isnan(reached) else f"{reached:.3g}{unit}")
     cells = [
@@ -188,15 +233,16 @@ def main() -> int:
     if asked.quick or asked.skip_200:
         wanted = [each for each in wanted if each.agents < 200]
     if asked.quick:
-        wanted = [each for each in wanted if each.unit != "git"]
-    sides: list[Side] = [Ours(), Original()]
-    git = Git()
+        wanted = [each for each in wanted if each.unit not in ("git", "rsync")]
+    ours = Ours()
+    sides: list[Side] = [ours, Original()]
+    others: dict[str, Side] = {"git": Git(), "rsync": Rsync(ours)}
     fine, peaks = True, {"mng": 0.0, "original": 0.0}
     heads = ["scenario", "original", "mng", "reached", "target", "met", "peak MB, original", "mng"]
     print(f"| {' | '.join(heads)} |\n|{'---|' * len(heads)}")
     try:
         for scenario in wanted:
-            also: list[Side] = [git] if scenario.unit == "git" else []
+            also: list[Side] = [others[scenario.unit]] if scenario.unit in others else []
             took = measure(scenario, sides + also, min(3, asked.rounds) if asked.quick else asked.rounds)
             line, met = row(scenario, took)
             fine &= met
@@ -206,7 +252,7 @@ def main() -> int:
         ratio = peaks["mng"] / (peaks["original"] or 1)
         print(f"\nPeak memory: {peaks['mng']:.0f} MB of {peaks['original']:.0f} MB, {ratio:.2f} (target ≤ 0.5)")
     finally:
-        for side in [*sides, git]:
+        for side in [*sides, *others.values()]:
             side.end()
         if Big.made:
             Big.made.end()

@@ -140,9 +140,9 @@ class Original(Side):
 
 class Ours(Side):
     label = "mng"
-    bed: Sshd | None = None
 
     def __init__(self) -> None:
+        self.beds: dict[str, Sshd] = {}
         venv = CACHE / "ours"
         lock = ROOT / "requirements.lock"
         if not (venv / lock.name).exists() or (venv / lock.name).read_bytes() != lock.read_bytes():
@@ -168,19 +168,43 @@ class Ours(Side):
         """A world called `ssh` with so many hosts and agents on each."""
         if "ssh" in self.worlds:
             return
-        world = self.world("ssh")
-        world.env["PATH"] = f"{world.bin}:{world.env['PATH']}"
-        self.bed = Sshd(world)
+        bed, world = self.with_bed("ssh"), self.world("ssh")
         names = [f"h{number}" for number in range(count)]
         for name in names:
-            self.bed.start(name).fill(world.prefix, agents)
+            bed.start(name).fill(world.prefix, agents)
         settings = world.home / ".mng" / "profiles" / "default" / "settings.toml"
         settings.parent.mkdir(parents=True)
         settings.write_text('[providers.lab]\nbackend = "ssh"\n' + "".join(f"[providers.lab.hosts.{name}]\n" for name in names))
 
+    def names(self, count: int) -> None:
+        """A world called `names`, whose inventory has so many hosts, which are four sshd's."""
+        if "names" in self.worlds:
+            return
+        bed = self.with_bed("names")
+        ports = [bed.start(f"r{number}", config="MaxStartups 200").port for number in range(4)]
+        lines = (f"h{number} ansible_host=127.0.0.1 ansible_port={ports[number % 4]}\n" for number in range(count))
+        folder = self.world("names").repo / "inventory"
+        folder.mkdir()
+        (folder / "hosts").write_text("[many]\n" + "".join(lines))
+
+    def box(self, source: Path) -> Path:
+        """The work dir of an agent on a host, in a world called `box`."""
+        if "box" not in self.worlds:
+            host = self.with_bed("box").start("box")
+            (host.home / "work").mkdir()
+            words = ["--agent-cmd", "cat", "--no-connect", "--host", "box", "--in-place", "--from", f"box:{host.home}/work"]
+            self.run(["create", "web", *words], "box")
+        return self.beds["box"].hosts["box"].home / "work"
+
+    def with_bed(self, name: str) -> Sshd:
+        world = self.world(name)
+        world.env["PATH"] = f"{world.bin}:{world.env['PATH']}"
+        self.beds[name] = Sshd(world)
+        return self.beds[name]
+
     def end(self) -> None:
-        if self.bed:
-            self.bed.end()
+        for bed in self.beds.values():
+            bed.end()
         super().end()
 
     def tab(self, took: Took, world: str) -> None:

@@ -4,6 +4,7 @@ import getpass
 import os
 import shutil
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -420,6 +421,33 @@ def test_twenty_hosts_one_dead_one_slow(ssh: Sshd) -> None:
     silent = mng("exec", "--host", "dead", "true", check=False)
     assert silent.code == 4 and "no answer in time" in silent.err
     assert mng("exec", "--host", "slow", "echo in time").out == "in time\n"
+
+
+def test_two_hundred_hosts(ssh: Sshd) -> None:
+    """Names of one sshd: never more connections at once than there are forks, and little memory."""
+    one = ssh.start("one", config="MaxStartups 200")
+    hosts = "".join(f"h{number} ansible_host=127.0.0.1 ansible_port={one.port}\n" for number in range(200))
+    (ssh.world.repo / "inventory").mkdir()
+    (ssh.world.repo / "inventory/hosts").write_text(f"[many]\n{hosts}")
+    (ssh.world.repo / "up").write_text("up")
+    line = "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True); "
+    line += "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr)"
+    for words, rows in (
+        (["exec", "--host", "many", "echo hi"], 200),
+        (["provision", "--host", "many", "--upload-file", "up:~/up", "--forks", "8"], 200),
+        (["list", "--host", "many", "--host-timeout", "60"], 0),
+    ):
+        before = len(one.log)
+        ran = ssh.world.run(sys.executable, "-c", line, shutil.which("mng", path=ssh.world.env["PATH"]), *words, timeout=240)
+        assert len(ran.out.splitlines()) == rows, ran
+        assert int(ran.err.split()[-1]) < 150_000 * (1024 if sys.platform == "darwin" else 1), ran.err
+        ended = "Disconnected from user", "Connection closed by", "Read error from remote host"
+        now = most = 0
+        for said in one.log[before:].splitlines():
+            now += ("Accepted publickey" in said) - said.startswith(ended)
+            most = max(most, now)
+        assert most < 100, f"{words}: {most} connections at once"
+    assert one.count("Accepted publickey") == 200 + 400 + 200
 
 
 def test_connecting_to_a_terminal_elsewhere(ssh: Sshd) -> None:
