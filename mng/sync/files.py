@@ -49,6 +49,8 @@ def sync(source: Place, target: Place, wanted: Wanted, doing: str, *, dry: bool 
     asked = Asked(rules(one, other, wanted), wanted.delete, wanted.words, wanted.only)
     folder = one.kind == "folder"
     lost = at_stake(one, other, asked, wanted) if other.full else []
+    if lost is None:
+        return Done(rsync.Moved())
     if dry:
         items = rsync.run(one.place, other.place, asked, folder=folder, dry=True).items
         if lost and other.dir:
@@ -75,14 +77,19 @@ def rules(source: Side, target: Side, wanted: Wanted) -> tuple[str, ...]:
     return (*wanted.rules, "- .git", *own, *theirs)
 
 
-def at_stake(source: Side, target: Side, asked: Asked, wanted: Wanted) -> list[str]:
-    """The paths that would be overwritten or deleted, with what no commit has. One more look only where there may be some."""
+def at_stake(source: Side, target: Side, asked: Asked, wanted: Wanted) -> list[str] | None:
+    """The paths that would be overwritten or deleted, with what no commit has. One more look only where there may be some.
+
+    None if that shows that there is nothing to do at all.
+    """
     unsaved = {path.rstrip("/") for path in (*target.changes, *(target.ignored if wanted.reaches_ignored else ()))}
     if target.dir and not unsaved:
         return []
     folder = source.kind == "folder"
-    seen = [item for item in rsync.run(source.place, target.place, asked, folder=folder, dry=True).items if item.loses]
-    hit = [one for one in seen if one.path[-1:] != "/" and (not target.dir or covered(one.path, unsaved))]
+    seen = rsync.run(source.place, target.place, asked, folder=folder, dry=True).items
+    if not seen:
+        return None
+    hit = [one for one in seen if one.loses and one.path[-1:] != "/" and (not target.dir or covered(one.path, unsaved))]
     changed = tuple(item.path for item in hit if not item.deleted)
     if not changed:
         return [item.path for item in hit]
