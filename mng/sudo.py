@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mng.host import Host
 
 # $0 the user, $1 the line, $2 options of sudo. 1 is only sudo's own way to say no: the line's 1 is 92 until it is here.
-AS = """you=$(id -u "$0") || exit 67
+AS = """you=$(id -u "$0") || exit 92
 me=$(id -u)
 run='sh -c "$0"; code=$?; [ "$code" != 1 ] || exit 92; exit "$code"'
 [ "$me" != "$you" ] || exec sh -c "$run" "$1"

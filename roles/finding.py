@@ -17,7 +17,14 @@ from mng.roles.role import Role
 from mng.shell import here
 
 OURS = Path(__file__).parent
-TO_FIND = ("base", "claude", "codex", "opencode")  # what else is here are parts of roles, and roles of create alone
+TO_FIND = (
+    "base",
+    "claude",
+    "codex",
+    "opencode",
+    "rsync",
+    "unison",
+)  # what else is here are parts of roles, and roles of create alone
 
 WRONG = {"int": "no whole number", "float": "no number", "bool": "neither true nor false"}
 

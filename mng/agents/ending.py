@@ -67,12 +67,13 @@ def remove(agent: Agent, journal: Journal, *, keep_work: bool = False, keep_logs
     if not keep_work:
         journal.step("save")
         saved = None if journal.discard else save(host.runner, record.work, record.name, host.dir)
+        keepsake = Keepsake.of(agent, saved) if saved else None  # restore is done where the agent was
         if saved and not host.local:
             saved = home(agent, saved, journal.path.parent.parent)
-        if saved:
+        if saved and keepsake:
             back, there = "\n     ".join(["", *saved.way_back.splitlines()]), "" if host.local else f" on {host.name}"
             output.note(f"{record.name}: unsaved work ({saved.unsaved}) is kept as {saved.ref}{there}; mng restore, or:{back}")
-            Keepsake.of(agent, saved).keep(host)
+            keepsake.keep(host)
         journal.step("work")
         for note in unplace(host.runner, record.work, saved):
             output.note(f"{record.name}: {note}")

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from mng import output
 from mng.agents.types import type_of
-from mng.errors import MngError, NotFound
+from mng.errors import MngError, NotAvailable, NotFound, Unreachable
 from mng.host import Host
 from mng.names import near
 from mng.records import AgentRecord, Kind, Work
@@ -92,9 +93,14 @@ class Found(NamedTuple):
 
 
 def keepsakes(host: Host, name: str = "") -> Iterator[Found]:
-    """The oldest of a name first; unreadable ones are left out."""
-    found = host.runner.run(cmd("find", f"{host.dir}/saved/{name}".rstrip("/"), "-name", "*.json"), check=False)
-    for _, data in sorted(host.runner.get(sorted(found.text.splitlines())).items()):
+    """The oldest of a name first; unreadable ones are left out, and a host that can't be asked."""
+    try:
+        found = host.runner.run(cmd("find", f"{host.dir}/saved/{name}".rstrip("/"), "-name", "*.json"), check=False)
+        files = host.runner.get(sorted(found.text.splitlines()))
+    except (NotAvailable, Unreachable) as error:
+        output.warn(f"what is saved on {host.name} is not known: {error.what}")
+        return
+    for _, data in sorted(files.items()):
         try:
             yield Found(host, Keepsake.model_validate_json(data))
         except ValidationError:

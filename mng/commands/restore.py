@@ -26,6 +26,7 @@ class RestoreOptions(Options):
     """Restore"""
 
     name: str | None = option(None, place="word", help="the agent that was destroyed")
+    host: str | None = option(None, help="look on hosts of this pattern (default: those that mng lists)")
     at: str | None = option(None, help="what was saved at this time, or its beginning (default: the newest)")
     list_: bool = option(False, help="show what is saved, of this agent or of all")
     start: bool = option(True, help="start it, its conversation going on where that is kept")
@@ -59,15 +60,16 @@ def restore(c: Context, o: Restore) -> AgentRow | Results[SavedRow]:
     """
     inventory = Inventory(o.settings)
     if o.list_:
-        found = (one for host in inventory.hosts() for one in keepsakes(host, o.name or ""))
+        found = (one for host in inventory.hosts((o.host,) if o.host else ()) for one in keepsakes(host, o.name or ""))
         return Results([listed(one) for one in sorted(found, key=lambda one: one.keepsake.at)])
     if not o.name:
         raise UsageError("which agent?", "name it; see: mng restore --list")
-    wanted = newest(inventory.hosts(), o.name, o.at or "")
+    wanted = newest(inventory.hosts((o.host,) if o.host else ()), o.name, o.at or "")
     plan = planned(o, inventory, wanted)
     if o.dry_run:
         output.note(f"would restore {o.name}: {plan.record.work.kind} {plan.record.work.path} ({wanted.keepsake.unsaved})")
         return Agent(plan.record, plan.host).row()
+    inventory.remember(plan.host)
     agent = build(plan, o.settings.host_dir / "journal")
     if plan.start:
         agent.survives()

@@ -24,6 +24,7 @@ from mng.ssh.target import Target
 from tests.bed.need import missing, need
 from tests.bed.sshd import Sshd
 from tests.bed.world import World
+from tests.live.test_limits import CRONTAB
 from tests.unit.inventory.test_contract import TestContract as Contract
 
 pytestmark = pytest.mark.live
@@ -536,6 +537,55 @@ def test_a_host_with_nothing_but_busybox_and_tmux(ssh: Sshd, to: To) -> None:
     assert mng("stop", "a").out == "a: stopped\n" and mng("start", "a").out == "a: started\n"
     assert mng("destroy", "-f", "a").out == "a: destroyed\n"
     assert mng("list", "--json").json == []
+    apk = tools / "apk"  # as Alpine's: what is installed is in a file
+    apk.write_text(
+        '#!/bin/sh\necho "$*" >>~/apk\n'
+        'case $1 in info) grep -qx "$4" ~/has ;; add) shift 3; printf "%s\\n" "$@" >>~/has ;; esac\n'
+    )
+    apk.chmod(0o755)
+    (host.home / "has").write_text("git\ntmux\n")
+    words = ["provision", "--host", "web", "--role", "base", "--role", "rsync", "--create-directory", "~/new dir", "--json"]
+    assert [row["status"] for row in mng(*words).json] == ["changed", "ok", "changed"]
+    assert "add --quiet -- rsync curl" in (host.home / "apk").read_text() and (host.home / "new dir").is_dir()
+    assert [row["status"] for row in mng(*words).json] == ["ok"] * 3
+
+
+def test_limits_boot_and_restore_on_a_host(ssh: Sshd) -> None:
+    cron = ssh.world.tool("crontab", CRONTAB.format(file=ssh.world.root / "crontab"))
+    host, mng = ssh.start("web", env={"PATH": f"{cron.parent}:{os.environ['PATH']}"}), ssh.world.mng
+    ssh.world.git("clone", "-q", ssh.world.repo, host.home / "work")
+    mng(
+        "create",
+        "a",
+        "demo",
+        "--host",
+        "web",
+        "--from",
+        f"web:{host.home}/work",
+        "--no-connect",
+        "--await-ready",
+        "--start-on-boot",
+    )
+    assert "@reboot" in (ssh.world.root / "crontab").read_text()
+    mng("exec", "a", "echo from far away > notes.txt")
+    assert mng("limit", "a", "--idle-timeout", "2", "--no-start-on-boot", "--json").json[0]["result"] == "set"
+    assert "@reboot" not in (ssh.world.root / "crontab").read_text()
+
+    def state() -> str:
+        return str(mng("list", "--json").json[0]["state"])
+
+    ssh.world.wait(lambda: state() == "STOPPED", 60, what="idle for 2 s")
+    mng("limit", "a", "--idle-mode", "disabled")
+    mng("start", "a")
+    assert state() in ("RUNNING", "WAITING")
+    gone = mng("destroy", "-f", "a")
+    assert "refs/mng/saved/a/" in gone.out + gone.err, gone
+    assert mng("list", "--json").json == [] and not list((host.dir / "worktrees").glob("*"))
+    none = mng("restore", "a", check=False)
+    assert none.code == 3 and "nothing is saved" in none.err, "nobody lists a host without agents"
+    assert mng("restore", "--list", "--host", "web", "--format", "{name}@{host}").out == "a@web\n"
+    mng("restore", "a", "--host", "web")
+    assert mng("exec", "a", "cat notes.txt").out.strip() == "from far away"
 
 
 def test_a_host_in_the_settings_is_not_listed_twice(ssh: Sshd) -> None:

@@ -58,7 +58,7 @@ def test_without_a_password(box: Box) -> None:
     assert "E" in box.log.read_text().splitlines()[-1].split()[1]
     with pytest.raises(CommandFailed) as error:
         box.run(cmd("true"), user="nobody-here")
-    assert error.value.command_code == 67
+    assert error.value.command_code == 1
 
 
 def test_the_password_is_asked_once_and_shown_nowhere(box: Box, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:

@@ -25,7 +25,7 @@ REAL = [  # of mng's own commands, in a project with roles, tasks, templates and
     (["create", "--type", "my"], "my-claude my-codex"),
     (["create", "-n", "web", "--template", ""], "heavy light"),
     (["--template", "h"], "heavy"),
-    (["provision", "--role", ""], "base claude codex database opencode own web-server"),
+    (["provision", "--role", ""], "base claude codex database opencode own rsync unison web-server"),
     (["create", "--host", ""], "all local provider_local provider_ssh state_running ungrouped web web1"),
     (["exec", "--host", "we"], "web web1"),
     (["create", "--from", "al"], "al-2 alpha"),
