@@ -3,6 +3,7 @@
 import argparse
 import shutil
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import isnan
@@ -98,6 +99,18 @@ def push(changed: bool) -> Work:
     return work
 
 
+def pair(side: Side, took: Took, turn: int) -> None:
+    """From a change on one side until it is on the other, while `mng pair` runs; by turns from here and from there."""
+    if not isinstance(side, Ours):
+        return
+    here, there = side.pairing()
+    source, target = (here, there) if turn % 2 else (there, here)
+    began = time.perf_counter()
+    (source / f"change{turn}").write_text("x")
+    side.world("pair").wait(lambda: (target / f"change{turn}").exists(), what="the change on the other side")
+    took.seconds.append(time.perf_counter() - began)
+
+
 class Rsync(Side):
     """Plain rsync over the same ssh."""
 
@@ -165,6 +178,7 @@ SCENARIOS = [
     Scenario("exec on 200 SSH hosts", 10_000, many, unit="ms"),
     Scenario("push, 20,000 files", 1.15, push(True), unit="rsync"),
     Scenario("push of nothing", 1.2, push(False), unit="rsync"),
+    Scenario("pair, a change is on the other side", 2000, pair, unit="ms"),
     Scenario("exec", 0.15, in_world(1, "exec", "a1", "true"), 1),
     Scenario("message", 0.30, in_world(1, "message", "a1", "-m", "hello"), 1),
     Scenario("start", 0.20, start, 1),

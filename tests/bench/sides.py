@@ -196,6 +196,20 @@ class Ours(Side):
             self.run(["create", "web", *words], "box")
         return self.beds["box"].hosts["box"].home / "work"
 
+    def pairing(self) -> tuple[Path, Path]:
+        """The two folders that a `mng pair` keeps equal, in a world called `pair`."""
+        here = self.world("pair").root / "here"
+        if "pair" not in self.beds:
+            host = self.with_bed("pair").start("box")
+            for folder in (here, host.home / "work"):
+                folder.mkdir()
+            (host.home / "work" / "first").write_text("first")
+            words = ["--agent-cmd", "cat", "--no-connect", "--host", "box", "--in-place", "--from", f"box:{host.home}/work"]
+            self.run(["create", "web", *words], "pair")
+            self.world("pair").start(self.mng, "pair", "web", "--target", here, "--no-require-git")
+            self.world("pair").wait(lambda: (here / "first").exists(), 60, what="the first file")
+        return here, self.beds["pair"].hosts["box"].home / "work"
+
     def with_bed(self, name: str) -> Sshd:
         world = self.world(name)
         world.env["PATH"] = f"{world.bin}:{world.env['PATH']}"
