@@ -130,7 +130,7 @@ def test_senders_at_the_moment_a_dialog_opens(world: World, model: ModelServer, 
 
 
 def test_what_is_sent_while_it_works_waits_in_its_queue(world: World, model: ModelServer, claude: str) -> None:
-    agent = Claude(world, model, "--message", "WAIT3 a while")
+    agent = Claude(world, model, "--message", "WAIT8 a while")
     agent.until("RUNNING")
     for _ in range(2):
         sent = agent.message("the same words")

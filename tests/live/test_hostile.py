@@ -82,6 +82,7 @@ def test_without_mischief_it_is_a_claude(driven: Callable[..., Driven]) -> None:
     claude.world.wait(lambda: claude.hooks()[-1] == "SessionEnd")
     claude.world.wait(lambda: not list((claude.world.home / ".claude/sessions").glob("*")))
     assert claude.hooks()[:4] == ["SessionStart", "UserPromptSubmit", "Stop", "UserPromptSubmit"]
+    claude.world.wait(lambda: not claude.world.sessions())
     claude.start("--resume", SESSION)
     claude.until("idle")
     assert claude.status()["sessionId"] == SESSION
