@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from mng.host import Host, Probe
     from mng.inventory.provider import Provider
     from mng.records import AgentRecord
-    from mng.roles.role import Recap, Role
+    from mng.roles.recap import Recap
+    from mng.roles.role import Role
     from mng.settings import Settings
 
 hookimpl = pluggy.HookimplMarker("mng")

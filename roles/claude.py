@@ -9,8 +9,9 @@ from pathlib import PurePath
 from typing import Any
 
 from mng.roles import ops
+from mng.roles.play import Play
 from mng.roles.programs import program
-from mng.roles.role import Play, role
+from mng.roles.role import role
 from mng.shell import cmd, raw
 
 INSTALL = cmd("npm", "install", "-g", "@anthropic-ai/claude-code")

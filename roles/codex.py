@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from mng.roles import ops
-from mng.roles.role import Play, role
+from mng.roles.play import Play
+from mng.roles.role import role
 from mng.shell import cmd
 
 INSTALL = cmd("npm", "install", "-g", "@openai/codex")

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 
 from mng.errors import MngError, UsageError
 from mng.roles import ops
-from mng.roles.role import Play, role
+from mng.roles.play import Play
+from mng.roles.role import role
 from mng.shell import cmd
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")

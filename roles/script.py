@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from mng.roles import ops
-from mng.roles.role import Play, role
+from mng.roles.play import Play
+from mng.roles.role import role
 
 FILES = Path(__file__).parent / "files"
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from mng.roles import ops
-from mng.roles.role import Play, role
+from mng.roles.play import Play
+from mng.roles.role import role
 from mng.shell import Cmd, cmd, raw
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from mng import output
 from mng.roles import ops
-from mng.roles.role import Play, role
+from mng.roles.play import Play
+from mng.roles.role import role
 from mng.sync import git
 from mng.sync.carry import carry
 from mng.sync.saved import Kept

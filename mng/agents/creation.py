@@ -17,7 +17,8 @@ from mng.host import Host, Probe
 from mng.inventory.inventory import Inventory
 from mng.records import AgentRecord
 from mng.roles.env import env
-from mng.roles.role import Role, provision
+from mng.roles.play import provision
+from mng.roles.role import Role
 from mng.roles.steps import Steps, steps
 from mng.roles.workdir import workdir
 from mng.runner import File

@@ -67,6 +67,6 @@ def host_of(c: Context) -> Host:
 def role(c: Context, name: str, check: bool = False) -> None:
     """Do a role to the hosts of -H"""
     from mng.roles import finding
-    from mng.roles.role import provision
+    from mng.roles.play import provision
 
     output.write(f"{provision(host_of(c), [finding.given(name)], check=check)}\n")

@@ -19,9 +19,10 @@ from mng.cli.provisioning import ProvisionOptions, roles_of, steps_of, variables
 from mng.cli.targets import TargetOptions
 from mng.errors import CommandFailed, MngError, NotAvailable, Unreachable, UsageError
 from mng.host import Host
-from mng.roles import role as roles
+from mng.roles import play
 from mng.roles.env import env
-from mng.roles.role import Change, Recap, Role
+from mng.roles.recap import Change, Recap
+from mng.roles.role import Role
 from mng.roles.steps import Steps, steps
 from mng.rows import Results, Row
 from mng.settings import did_you_mean
@@ -97,7 +98,7 @@ def provision(c: Context, o: Provision) -> Results[Task]:
     if o.list_tasks:
         chosen_by = {"tags": tags(o.tags), "skip_tags": tags(o.skip_tags)}
         there = [place for place in places if not place.problem]
-        listed = [(place.host.name, roles.tasks(place.host, place.roles, **chosen_by)) for place in there]
+        listed = [(place.host.name, play.tasks(place.host, place.roles, **chosen_by)) for place in there]
         return Results([Task.of(host, change).model_copy(update={"status": ""}) for host, every in listed for change in every])
     broken = bool(rows)
 
@@ -175,7 +176,7 @@ def done(place: Place, o: Provision) -> Recap:
     told: Callable[[Change], None] = partial(tell, place.host.name) if output.now.live else lambda change: None
     if not o.check:
         hooks.before("provision", host=place.host, roles=place.roles)
-    recap = roles.provision(
+    recap = play.provision(
         place.host, place.roles, check=o.check, diff=o.diff, bootstrap=o.bootstrap or ("yes" if o.yes else "ask"),
         tags=tags(o.tags), skip_tags=tags(o.skip_tags), failing=False, told=told,
     )  # fmt: skip
@@ -220,7 +221,7 @@ def warn_of_tags(places: Sequence[Place], wanted: Sequence[str]) -> None:
     """A tag that nothing has is a typing error, as far as that can be told beforehand."""
     if wanted:
         there = [place for place in places if not place.problem]
-        known = {tag for place in there for one in roles.tasks(place.host, place.roles) for tag in (one.role, *one.tags)}
+        known = {tag for place in there for one in play.tasks(place.host, place.roles) for tag in (one.role, *one.tags)}
         for tag in wanted:
             if tag not in known:
                 output.warn(f"nothing has the tag {tag}; {did_you_mean(tag, sorted(known))}".rstrip("; "))

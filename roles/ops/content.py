@@ -9,7 +9,7 @@ from typing import Any
 
 from mng.errors import MngError
 from mng.roles.ops.files import difference, unfit, write, written
-from mng.roles.role import Play
+from mng.roles.play import Play
 
 
 def line(on: Play, path: str, text: str, match: str = "", present: bool = True) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mng.errors import MngError, UsageError
 from mng.roles.facts import Fact, Need
-from mng.roles.role import Play
+from mng.roles.play import Play
 from mng.runner import File, Seen
 from mng.shell import cmd, expanded, raw
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from mng import output
 from mng.errors import NotAvailable
 from mng.roles.facts import Fact, Need
-from mng.roles.role import Play
+from mng.roles.play import Play
 from mng.runner import Done, Seen
 from mng.shell import Cmd, cmd, raw
 

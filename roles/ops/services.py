@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from mng.errors import NotAvailable
-from mng.roles.role import Play
+from mng.roles.play import Play
 from mng.runner import Done
 from mng.shell import Cmd, cmd, raw
 

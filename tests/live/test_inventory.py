@@ -11,7 +11,10 @@ from tests.bed.world import World
 from tests.live.test_ssh import ssh as ssh
 
 pytestmark = pytest.mark.live
-ROLE = "from mng.roles import ops\nfrom mng.roles.role import Play, role\n\n\n@role()\ndef mark(on: Play) -> None:\n"
+ROLE = (
+    "from mng.roles import ops\nfrom mng.roles.play import Play\nfrom mng.roles.role import role\n"
+    "\n\n@role()\ndef mark(on: Play) -> None:\n"
+)
 
 
 class Lab:

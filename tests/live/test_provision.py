@@ -14,7 +14,8 @@ pytestmark = pytest.mark.live
 SLEEP = ["--agent-cmd", "sleep 99999", "--no-connect"]
 ROLE = """
 from mng.roles import ops
-from mng.roles.role import Play, role
+from mng.roles.play import Play
+from mng.roles.role import role
 from mng.shell import cmd, raw
 
 @role()
@@ -108,7 +109,7 @@ def test_a_killed_run_leaves_its_handlers_to_the_next(project: World) -> None:
 def test_killed_at_any_moment_the_next_run_makes_all_right(project: World) -> None:
     """The handler copies the files: at the end, the copy is of what is there."""
     (project.repo / "roles/copied.py").write_text(
-        "from mng.roles import ops\nfrom mng.roles.role import Play, role\nfrom mng.shell import cmd\n"
+        "from mng.roles import ops\nfrom mng.roles.play import Play\nfrom mng.roles.role import role\nfrom mng.shell import cmd\n"
         "@role()\ndef again(on: Play) -> None:\n"
         "    ops.command(on, cmd('cp', on.path('~/a'), on.path('~/b'), on.path('~/copy/')))\n"
         "@role()\ndef copied(on: Play, text: str) -> None:\n"
@@ -162,7 +163,7 @@ def test_what_makes_no_sense_is_refused_before_anything_is_done(project: World, 
 
 def test_bootstrap(project: World) -> None:
     (project.repo / "roles/needy.py").write_text(
-        "from mng.roles import ops\nfrom mng.roles.role import Play, role\nfrom mng.shell import cmd\n"
+        "from mng.roles import ops\nfrom mng.roles.play import Play\nfrom mng.roles.role import role\nfrom mng.shell import cmd\n"
         "@role()\ndef needy(on: Play) -> None:\n"
         "    ops.program(on, 'no-such', cmd('touch', on.path('~/installed')))\n"
     )
@@ -212,7 +213,8 @@ def test_a_secret_is_shown_nowhere(project: World) -> None:
     (project.repo / "key").write_text(canary)
     (project.repo / "key").chmod(0o600)
     (project.repo / "roles/quiet.py").write_text(
-        "from mng.roles import ops\nfrom mng.roles.role import Play, role\nfrom mng.shell import Secret, cmd\n"
+        "from mng.roles import ops\nfrom mng.roles.play import Play\nfrom mng.roles.role import role\n"
+        "from mng.shell import Secret, cmd\n"
         "@role()\ndef quiet(on: Play, token: str) -> None:\n"
         "    ops.command(on, cmd('test', Secret(token)))\n"
         "    ops.line(on, '~/.profile', f'TOKEN={token}', match='^TOKEN=')\n"
@@ -244,7 +246,8 @@ def test_roles_by_sudo_on_hosts_with_an_umask_of_their_own(project: World) -> No
     """Its password is typed once for two hosts, and is on no command line there."""
     log = project.sudo("hunter2")
     (project.repo / "roles/boss.py").write_text(
-        "from mng.roles import ops\nfrom mng.roles.role import Play, role\nfrom mng.shell import raw\n\n\n@role()\n"
+        "from mng.roles import ops\nfrom mng.roles.play import Play\nfrom mng.roles.role import role\n"
+        "from mng.shell import raw\n\n\n@role()\n"
         "def boss(on: Play) -> None:\n    ops.file(on, '~/d/f', b'x', 0o644)\n    ops.directory(on, '~/e', 0o755)\n"
         "    ops.command(on, raw('ps -ef > ~/ps; umask > ~/umask'), user='root')\n"
     )
@@ -287,10 +290,10 @@ def test_from_python(project: World) -> None:
     (project.repo / "tasks.py").write_text(
         "import json\nfrom invoke.tasks import task\nfrom mng.commands import provision\n"
         "from mng.inventory.inventory import Inventory\nfrom mng import settings\n"
-        "from mng.roles import finding, role\n"
+        "from mng.roles import finding, play\n"
         "@task\ndef both(c):\n"
         "    rows = provision(c, host='local', role=['web'])\n"
-        "    recap = role.provision(Inventory(settings.load()).host('local'), [finding.find('web')(port=80)])\n"
+        "    recap = play.provision(Inventory(settings.load()).host('local'), [finding.find('web')(port=80)])\n"
         "    print(json.dumps([[row.status for row in rows], str(recap)]))\n"
     )
     ran = project.mng("both")
@@ -316,7 +319,8 @@ def test_several_hosts_side_by_side(project: World) -> None:
         "    output.show({**told, 'at_once': int(Path('at_once').read_text())})\n"
     )
     (project.repo / "roles/nap.py").write_text(
-        "from pathlib import Path\nfrom mng.roles import ops\nfrom mng.roles.role import Play, role\nfrom mng.shell import cmd\n"
+        "from pathlib import Path\nfrom mng.roles import ops\nfrom mng.roles.play import Play\nfrom mng.roles.role import role\n"
+        "from mng.shell import cmd\n"
         "asleep, most = set(), [0]\n"
         "@role()\ndef nap(on: Play) -> None:\n"
         "    asleep.add(on.host.name)\n"

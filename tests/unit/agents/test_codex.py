@@ -9,7 +9,7 @@ from mng.agents.codex import Codex, messages
 from mng.agents.hooked import fields
 from mng.agents.types import Status
 from mng.records import Work
-from mng.roles.role import provision
+from mng.roles.play import provision
 from mng.runner import Done
 from tests.unit.agents.seen import NOW, Seen
 

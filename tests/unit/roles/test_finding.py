@@ -14,7 +14,8 @@ ROLE = """
 from pathlib import Path
 from typing import Literal
 from mng.roles import ops
-from mng.roles.role import Play, role
+from mng.roles.play import Play
+from mng.roles.role import role
 
 @role()
 def reload(on: Play) -> None: ...

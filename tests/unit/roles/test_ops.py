@@ -10,7 +10,8 @@ from mng.errors import MngError, NotAvailable, UsageError
 from mng.host import Host
 from mng.roles import ops
 from mng.roles.env import env, parse
-from mng.roles.role import Play, in_order, provision, role
+from mng.roles.play import Play, provision
+from mng.roles.role import in_order, role
 from mng.roles.steps import Steps, steps
 from mng.runner import LocalRunner
 from mng.shell import cmd

@@ -15,7 +15,9 @@ import pytest
 from mng.errors import CommandFailed, MngError, Unreachable
 from mng.host import Host
 from mng.roles import ops
-from mng.roles.role import Play, Recap, Role, provision, role, tasks
+from mng.roles.play import Play, provision, tasks
+from mng.roles.recap import Recap
+from mng.roles.role import Role, role
 from mng.runner import Done, File, LocalRunner, Tree
 from mng.shell import Cmd, cmd, raw
 
@@ -335,7 +337,8 @@ KILLED = """
 import os, signal, sys
 from mng.host import Host
 from mng.roles import ops
-from mng.roles.role import provision, role
+from mng.roles.play import provision
+from mng.roles.role import role
 from mng.runner import LocalRunner
 from tests.unit.roles.test_play import reload
 host = Host("h", "web", "x", LocalRunner(), sys.argv[1], sys.argv[1] + "/mng", "mng-", local=True)

@@ -18,7 +18,8 @@ from mng.inventory.provider import Check, HostSpec, Provider, Snapshot, Snapshot
 from mng.plugins import hookimpl
 from mng.records import AgentRecord
 from mng.roles import ops
-from mng.roles.role import Play, Role, role
+from mng.roles.play import Play
+from mng.roles.role import Role, role
 from mng.rows import Results, Row
 from mng.runner import LocalRunner
 from mng.settings import Settings
