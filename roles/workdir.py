@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from mng import output
+from mng.errors import MngError
 from mng.roles import ops
 from mng.roles.play import Play
 from mng.roles.role import role
 from mng.sync import git
-from mng.sync.carry import carry
+from mng.sync.carry import carry, digest
 from mng.sync.saved import Kept
 from mng.sync.source import Placement, place
 
@@ -18,11 +19,22 @@ def workdir(on: Play, placement: Placement) -> None:
     work = placement.work
 
     def make() -> None:
-        away = work.kind != "in-place" and not on.host.local and not placement.there
+        away = work.kind != "in-place" and not placement.there
         for note in carry(on.host.runner, placement) if away else place(on.host.runner, placement):
             output.note(note)
 
     on.op(f"{work.kind} {work.path}", work.kind == "in-place", make)
+
+
+@role()
+def same(on: Play, root: str, was: str) -> None:
+    """The work dir is as it was where it came from (`was`: its digest there), or nothing goes on."""
+
+    def compare() -> None:
+        if digest(on.host.runner, root) != was:
+            raise MngError(f"{root} on {on.host.name} is not what it was where it came from", "nothing was lost; try again")
+
+    on.op(f"{root} is as it was", False, compare)
 
 
 @role()

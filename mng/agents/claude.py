@@ -88,6 +88,13 @@ class Claude(Hooked):
         plugin = {**record.plugin, "session_id": str(uuid4()), "branched_from": path}
         return record.model_copy(update={"plugin": plugin, "args": without_session(record.args)})
 
+    def bring(self, record: AgentRecord, source: View, host: Host) -> tuple[AgentRecord, dict[str, bytes]]:
+        """What it would be copied from is there already."""
+        path = self.transcript(source)
+        said = source.host.runner.get([path]).get(path, b"") if path else b""
+        kept = f"{host.agent_dir(record.id)}/plugin/claude/branch.jsonl"
+        return self.branch(record, source), {kept: said} if said else {}
+
     def launch(self, record: AgentRecord, host: Host, *, resume: bool) -> Cmd:
         folder = f"{host.agent_dir(record.id)}/plugin/claude"
         kept = self.session(host, record.id) if resume else {}

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from mng.agents import tmux
 from mng.agents.hooked import Hooked, fields, hook_path, visible
 from mng.agents.types import Status, View, launch_words, program_of
+from mng.errors import NotAvailable
 from mng.host import Host
 from mng.records import AgentRecord
 from mng.roles.codex import INSTALL
@@ -60,6 +61,9 @@ class Codex(Hooked):
     def branch(self, record: AgentRecord, source: View) -> AgentRecord:
         session = fields(source.read(source.plugin("session"))).get("session_id")
         return record.model_copy(update={"plugin": {**record.plugin, "branched_from": session}}) if session else record
+
+    def bring(self, record: AgentRecord, source: View, host: Host) -> tuple[AgentRecord, dict[str, bytes]]:
+        raise NotAvailable(f"a conversation of {self.name} stays on its host", f"begin another there: --type {self.name}")
 
     def launch(self, record: AgentRecord, host: Host, *, resume: bool) -> Cmd:
         folder = f"{host.agent_dir(record.id)}/plugin/codex"

@@ -30,6 +30,11 @@ class Demo(AgentType):
     def branch(self, record: AgentRecord, source: View) -> AgentRecord:
         return record.model_copy(update={"plugin": {**record.plugin, "branched_from": self.transcript(source)}})
 
+    def bring(self, record: AgentRecord, source: View, host: Host) -> tuple[AgentRecord, dict[str, bytes]]:
+        path = self.transcript(source)
+        said = source.host.runner.get([path])
+        return record, {f"{host.agent_dir(record.id)}/plugin/demo/transcript.jsonl": said[path]} if said else {}
+
     def launch(self, record: AgentRecord, host: Host, *, resume: bool) -> Cmd:
         folder = f"{host.agent_dir(record.id)}/plugin/demo"
         start = [sys.executable, "-I", str(PROGRAM)] if host.local else ["python3", "-I", place(host)]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from mng.agents.types import AgentType, Status, View, launch_words, program_of
-from mng.errors import MngError
+from mng.errors import MngError, NotAvailable
 from mng.host import Host
 from mng.records import AgentRecord
 from mng.roles.opencode import CURL, INSTALL
@@ -64,6 +64,9 @@ class Opencode(AgentType):
             elif word.partition("=")[0] not in CHOOSES_SESSION:
                 args.append(word)
         return record.model_copy(update={"args": args, "plugin": {**record.plugin, "branched_from": session}})
+
+    def bring(self, record: AgentRecord, source: View, host: Host) -> tuple[AgentRecord, dict[str, bytes]]:
+        raise NotAvailable(f"a conversation of {self.name} stays on its host", f"begin another there: --type {self.name}")
 
     def launch(self, record: AgentRecord, host: Host, *, resume: bool) -> Cmd:
         folder, before = f"{host.agent_dir(record.id)}/plugin/opencode", raw("")

@@ -84,6 +84,10 @@ class AgentType:
         """The record with what lets its first start go on from where the conversation of `source` is now."""
         return record
 
+    def bring(self, record: AgentRecord, source: View, host: Host) -> tuple[AgentRecord, dict[str, bytes]]:
+        """As `branch`, for an agent on another host: with the files there by which the conversation goes on."""
+        return record, {}
+
     def launch(self, record: AgentRecord, host: Host, *, resume: bool) -> Cmd:
         """The line that runs the program in window 0, its conversation going on with `resume`."""
         raise NotImplementedError

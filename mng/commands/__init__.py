@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # what __getattr__ gives; a line for each command, and each g
     from mng.commands.list import list_
     from mng.commands.logs import logs as logs
     from mng.commands.message import message as message
+    from mng.commands.migrate import migrate as migrate
     from mng.commands.pair import pair as pair
     from mng.commands.provision import provision as provision
     from mng.commands.pull import pull as pull
@@ -42,7 +43,7 @@ DATA = "For moving data in and out"
 MAINTENANCE = "For maintenance"
 OURSELVES = "For managing mng itself"
 
-LATER = """bootstrap capture diff fan-out label merge migrate observe open
+LATER = """bootstrap capture diff fan-out label merge observe open
 schedule transcript wait"""
 
 contents = Contents(
@@ -50,6 +51,7 @@ contents = Contents(
     {
         "create": Entry("Create and run an agent", AGENTS, ("c",)),
         "clone": Entry("Copy an agent: its work, its environment and its conversation", AGENTS),
+        "migrate": Entry("Move an agent to another host: its work, its environment and its conversation", AGENTS),
         "destroy": Entry("Destroy agents, after saving work that exists nowhere else", AGENTS, ("rm",)),
         "connect": Entry("Attach to an agent", AGENTS, ("conn",)),
         "list": Entry("List agents", AGENTS, ("ls",)),

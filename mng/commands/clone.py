@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, Self
 
 from invoke.context import Context
 
 from mng.agents.agent import Agent
+from mng.agents.creation import Plan
+from mng.agents.hosting import awake, not_left_empty
 from mng.agents.row import AgentRow
 from mng.agents.team import Team
 from mng.agents.types import Chosen, choose
 from mng.cli.command import command
 from mng.cli.options import option
-from mng.commands.create import CreateOptions, carried_out, planned
+from mng.commands.create import CreateOptions, carried_out, host_for, planned
 from mng.errors import MngError
+from mng.host import Host
 from mng.inventory.inventory import Inventory
 from mng.roles.env import assigned
+from mng.roles.workdir import saved
 from mng.shell import cmd
 
 KINDS = {"worktree": "worktree", "copy": "copy_", "clone": "clone"}
@@ -30,40 +34,62 @@ class CloneOptions(CreateOptions):
         "", "--agent-type", help="run another type, which begins a conversation of its own (default: the source's)"
     )
 
+    @property
+    def theirs(self) -> bool:
+        """Whether the copy is of the source's own type, and goes on with its conversation."""
+        return not (self.type or self.agent_cmd)
+
+    def like(self, source: Agent) -> Self:
+        """As the source has it, where nothing else was asked for; on its host."""
+        record, given = source.record, self.model_fields_set
+        if not record.id or source.host.runner.run(cmd("test", "-d", record.work.path), check=False).code:
+            raise MngError(f"{source.name} can't be copied: there is no work dir of it", "see: mng list")
+        project = {"project": self.project} if self.project else {}
+        taken: dict[str, Any] = {"label": {**record.labels, **project, **self.label}}
+        if self.theirs:
+            taken["agent_cmd"] = record.command or None
+            taken["add_cmd"] = [*(f"{name}={line}" for name, line in record.windows.items()), *self.add_cmd]
+        if not given & {"resume_message", "resume_message_file"}:
+            taken["resume_message"] = record.resume_message or None
+        if not given & {"include_unclean", "ensure_clean", "base_branch"}:
+            taken["include_unclean"] = True
+        if not self.in_ and not self.host and not source.host.local:
+            taken["host"] = source.host.name
+        kind = KINDS.get(record.work.kind, "")
+        if kind and not given & {*KINDS.values(), "in_place"}:
+            elsewhere = kind == "worktree" and (self.in_ or self.host)
+            taken |= {"clone" if elsewhere else kind: True, "include_git": kind == "copy_" or self.include_git}
+        return self.model_copy(update=taken)
+
 
 @command(shows=AgentRow)
 def clone(c: Context, o: CloneOptions) -> AgentRow:
     """Copy an agent: its work, its environment and its conversation
 
     Uncommitted and untracked work comes along, and the conversation goes on from where the source's is now. The source
-    goes on undisturbed: neither sees what becomes of the other.
+    goes on undisturbed: neither sees what becomes of the other. The copy is on the same host, unless --host or --in says where.
     """
     inventory = Inventory(o.settings, o.allow_unknown_host)
-    source = Team.of(inventory, words=[o.source_agent]).named(o.source_agent)
-    record, theirs = source.record, not (o.type or o.agent_cmd)
-    o = o.model_copy(update=taken_over(o, source, theirs))
+    source = awake(inventory, Team.of(inventory, words=[o.source_agent]).named(o.source_agent))
+    o = o.like(source)
+    host, new = host_for(o, inventory)
+    with not_left_empty(inventory, host, new):
+        return carried_out(copied(o, inventory, source, host), o)
+
+
+def copied(o: CloneOptions, inventory: Inventory, source: Agent, host: Host) -> Plan:
+    """The plan of an agent with the work, the environment and the conversation of the source."""
+    record = source.record
     like = Chosen(source.kind, record.type, tuple(record.program), tuple(record.args))
-    like = like if theirs else choose(o.type or "generic", o.settings)
-    plan = planned(o, inventory, replace(like, env=(*like.env, *environment(source).items())))
-    return carried_out(plan._replace(record=source.kind.branch(plan.record, source.view())) if theirs else plan, o)
-
-
-def taken_over(o: CloneOptions, source: Agent, theirs: bool) -> dict[str, Any]:
-    """The options that are as the source has them, where nothing else was asked for."""
-    record, given = source.record, o.model_fields_set
-    if not record.id or source.host.runner.run(cmd("test", "-d", record.work.path), check=False).code:
-        raise MngError(f"{source.name} can't be cloned: there is no work dir of it", "see: mng list")
-    taken: dict[str, Any] = {"label": {**record.labels, **({"project": o.project} if o.project else {}), **o.label}}
-    if theirs:
-        taken["agent_cmd"] = record.command or None
-        taken["add_cmd"] = [*(f"{name}={line}" for name, line in record.windows.items()), *o.add_cmd]
-    if not given & {"resume_message", "resume_message_file"}:
-        taken["resume_message"] = record.resume_message or None
-    if not given & {"include_unclean", "ensure_clean", "base_branch"}:
-        taken["include_unclean"] = True
-    if (kind := KINDS.get(record.work.kind, "")) and not given & {*KINDS.values(), "in_place"}:
-        taken |= {kind: True, "include_git": kind == "copy_" or o.include_git}
-    return taken
+    like = like if o.theirs else choose(o.type or "generic", o.settings)
+    plan = planned(o, inventory, replace(like, env=(*like.env, *environment(source).items())), host)
+    if source.host.id == host.id:
+        return plan._replace(record=source.kind.branch(plan.record, source.view())) if o.theirs else plan
+    plan.placement.work.home = plan.placement.work.home or record.work.home
+    if not o.theirs:
+        return plan
+    mine, files = source.kind.bring(plan.record, source.view(), host)
+    return plan._replace(record=mine, state=[saved(work="", was="", repo="", refs=(), files=files)])
 
 
 def environment(source: Agent) -> dict[str, str]:

@@ -16,7 +16,7 @@ from mng.agents.agent import Agent
 from mng.agents.attaching import Reconnect, go_to
 from mng.agents.background import hand_over
 from mng.agents.creation import Plan, available, build
-from mng.agents.hosting import adopt, not_left_empty
+from mng.agents.hosting import adopt, awake, not_left_empty
 from mng.agents.row import AgentRow
 from mng.agents.team import Team
 from mng.agents.types import Chosen, Receipt, choose
@@ -25,13 +25,12 @@ from mng.cli.lifecycle import LifecycleOptions
 from mng.cli.options import CommonOptions, Count, Duration, Exclusive, Options, Pairs, Placeholder, option
 from mng.cli.provisioning import ProvisionOptions, environment, roles_of, steps_of
 from mng.cli.text import composed, given_message, on_terminal
-from mng.errors import Blocked, MngError, NotAvailable, UsageError
+from mng.errors import Blocked, MngError, UsageError
 from mng.host import Asleep, Host
 from mng.inventory.inventory import Inventory
 from mng.inventory.provider import HostSpec
 from mng.names import Style, check_name, made_up, new_id
 from mng.records import AgentRecord, Kind
-from mng.runner import LocalRunner
 from mng.shell import expanded, here, is_folder, is_text
 from mng.sync.carry import abroad
 from mng.sync.source import Placement, Source, new_branch
@@ -253,7 +252,7 @@ def planned(o: CreateOptions, inventory: Inventory, chosen: Chosen | None = None
     windows, variables = added(o.add_cmd)
     id_ = new_id("agent")
     try:
-        placement = placed(o, host, source_folder(o, inventory, host), name, id_)
+        placement = placed(o, host, *source_folder(o, inventory, host), name, id_)
     except MngError:
         available(inventory, host, name)  # somebody else's create of that name may be why
         raise
@@ -300,39 +299,29 @@ def split(words: list[str], line: str | None) -> tuple[str, ...]:
         raise UsageError(f"{line}: {str(error).lower()}") from None
 
 
-def source_folder(o: CreateOptions, inventory: Inventory, host: Host) -> str:
-    """The folder that the work dir is made from: an agent's, one on the host, or this one."""
+def source_folder(o: CreateOptions, inventory: Inventory, host: Host) -> tuple[Host, str]:
+    """The folder that the work dir is made from, and where it is: an agent's, one on a host, or this one."""
     folder = o.context or str(here())
     place, colon, path = (o.from_ or "").partition(":")
     if o.source_agent or (o.from_ and not colon and not is_folder(expanded(o.from_)) and "/" not in o.from_):
-        source = agent_on(inventory, host, o.source_agent or o.from_ or "")
-        return str(Path(source.record.work.path, o.source_path or ""))
+        word = o.source_agent or o.from_ or ""
+        source = awake(inventory, Team.of(inventory, words=[word]).named(word))
+        return source.host, str(Path(source.record.work.path, o.source_path or ""))
     if colon and place:
-        if place != o.host and inventory.host(place).id != host.id:
-            raise NotAvailable(f"--from {o.from_}: work can't be brought from another host", f"use a folder on {host.name}")
-        return host.expand(path)
-    if not host.local and o.in_place:
-        raise UsageError(f"which folder of {host.name}?", f"one that is there: --from {host.name}:PATH")
-    return str(Path(folder, expanded(o.source_path or o.from_ or ".")).absolute())
+        there = host if place == o.host else inventory.host(place)
+        return there, there.expand(path)
+    return inventory.local.host, str(Path(folder, expanded(o.source_path or o.from_ or ".")).absolute())
 
 
-def agent_on(inventory: Inventory, host: Host, word: str) -> Agent:
-    """The agent whose work dir is to be the source."""
-    source = Team.of(inventory, words=[word]).named(word)
-    if source.host.id != host.id:
-        raise NotAvailable(
-            f"{word} is on {source.host.name}: work can't be brought from another host", f"--host {source.host.name}"
-        )
-    return source
-
-
-def placed(o: CreateOptions, host: Host, folder: str, name: str, id_: str) -> Placement:
-    """The work dir as it will be."""
+def placed(o: CreateOptions, host: Host, where: Host, folder: str, name: str, id_: str) -> Placement:
+    """The work dir as it will be, made from the folder on `where`."""
     branch, base = new_branch(o.new_branch, o.new_branch_prefix, name), o.base_branch or ""
     if not is_text(folder):
         raise UsageError(f"the folder {folder!r} is not UTF-8")
-    there = host.local or o.in_place or ":" in (o.from_ or "") or bool(o.source_agent)
-    source = Source.of(host.runner if there else LocalRunner(), folder, branch, base)
+    there = where.id == host.id
+    if o.in_place and not there:
+        raise UsageError(f"which folder of {host.name}?", f"one that is there: --from {host.name}:PATH")
+    source = Source.of(where.runner, folder, branch, base)
     kind = kind_of(o) or (None if there else "clone" if source.repo else "copy")
     if not there and kind == "worktree":
         raise UsageError(f"--worktree: the repository is not on {host.name}", "--clone makes one there")
@@ -342,7 +331,7 @@ def placed(o: CreateOptions, host: Host, folder: str, name: str, id_: str) -> Pl
         depth=o.depth, shallow_since=o.shallow_since, ensure_clean=o.ensure_clean, include_unclean=o.include_unclean,
         include_gitignored=o.include_gitignored, include_git=o.include_git,
     )  # fmt: skip
-    return placement if there else abroad(placement)
+    return placement if there else abroad(placement, where)
 
 
 def kind_of(o: CreateOptions) -> Kind | None:

@@ -1,13 +1,18 @@
-"""Work that goes to another host and comes home: a work dir is made here and sent whole, what is saved there is fetched."""
+"""Work that goes to another host and comes home: made where its source is and sent whole; what is saved there is fetched."""
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from mng.errors import MngError, UsageError
+from mng.host import Host
 from mng.runner import LocalRunner, Runner
 from mng.shell import cmd, raw
+from mng.sync import git
 from mng.sync.saved import Saved
 from mng.sync.source import Placement, place
 
@@ -17,36 +22,66 @@ UNPACK = raw(
 )
 
 
-def abroad(placement: Placement) -> Placement:
-    """The plan for a host that does not have the source: its repository is remembered as the home of what is saved."""
-    work = placement.work.model_copy(update={"home": placement.work.repo, "repo": "", "made_branch": False})
-    return placement._replace(work=work, there=False)
+def abroad(placement: Placement, where: Host) -> Placement:
+    """The plan for another host than `where` the source is: a repository here is remembered as the home of what is saved."""
+    home = placement.work.repo if where.local else ""
+    work = placement.work.model_copy(update={"home": home, "repo": "", "made_branch": False})
+    return placement._replace(work=work, there=False, runner=where.runner)
+
+
+def digest(runner: Runner, root: str) -> str:
+    """Equal for two work dirs with the same files and the same state of git."""
+    return git.run(runner, "same", f"cannot read {root}", root=root).text
 
 
 def carry(there: Runner, placement: Placement) -> list[str]:
-    """Make the work dir on a host elsewhere from a source on this machine, in one stream; notes for the user."""
-    work, here = placement.work, LocalRunner()
-    with tempfile.TemporaryDirectory(prefix="mng-carry-") as folder:
-        root = f"{folder}/work"
-        made = placement.source.repo and work.branch and work.branch != placement.source.branch
-        mine = work.model_copy(update={"root": root, "path": root, "claim": f"{folder}/placed", "made_branch": bool(made)})
-        notes = place(here, placement._replace(work=mine))
-        if work.kind == "clone":
-            top = placement.source.top or placement.source.repo
-            url = here.run(cmd("git", "-C", top, "config", "remote.origin.url"), check=False).text
-            if url:
-                here.run(cmd("git", "-C", root, "remote", "set-url", "origin", url))
-            for key in ("user.name", "user.email"):  # who commits there is who commits here
-                if who := here.run(cmd("git", "-C", top, "config", key), check=False).text:
-                    here.run(cmd("git", "-C", root, "config", key, who))
-        tar = Path(folder, "work.tar")
-        here.run(cmd("tar", "-C", root, "-cf", tar, "."), timeout=None)
-        with tar.open("rb") as stream:
-            done = there.run(cmd("sh", "-c", UNPACK, "sh", work.root, work.claim), stdin=stream, check=False, timeout=None)
+    """Make the work dir on a host from a source on another, in one stream; notes for the user."""
+    work, notes = placement.work, list[str]()
+    here = placement.runner or LocalRunner()
+    with tempfile.TemporaryFile() as tar, aside(here) as folder:
+        root = placement.source.path if placement.whole else f"{folder}/work"
+        if not placement.whole:
+            notes = staged(here, placement, folder, root)
+        here.run(cmd("tar", "-C", root, "-cf", "-", "."), timeout=None, live=lambda to, data: keep(tar, to, data))
+        tar.seek(0)
+        done = there.run(cmd("sh", "-c", UNPACK, "sh", work.root, work.claim), stdin=tar, check=False, timeout=None)
     if done.code == 73:
         raise UsageError(f"{work.root} exists there already and is not empty", "choose another --target-path")
     if done.code:
         raise MngError(f"cannot make {work.root}: {done.complaint}")
+    return notes
+
+
+@contextlib.contextmanager
+def aside(runner: Runner) -> Iterator[str]:
+    """A folder that is gone afterwards."""
+    folder = runner.run(cmd("mktemp", "-d", "-t", "mng-carry-XXXXXX")).text
+    try:
+        yield folder
+    finally:
+        with contextlib.suppress(MngError):
+            runner.run(cmd("rm", "-rf", "--", folder))
+
+
+def keep(file: IO[bytes], stream: str, data: bytes) -> None:
+    if stream == "out":
+        file.write(data)
+
+
+def staged(here: Runner, placement: Placement, folder: str, root: str) -> list[str]:
+    """Make it at `root`, beside its source; notes for the user."""
+    work = placement.work
+    made = placement.source.repo and work.branch and work.branch != placement.source.branch
+    mine = work.model_copy(update={"root": root, "path": root, "claim": f"{folder}/placed", "made_branch": bool(made)})
+    notes = place(here, placement._replace(work=mine))
+    if work.kind == "clone":
+        top = placement.source.top or placement.source.repo
+        url = here.run(cmd("git", "-C", top, "config", "remote.origin.url"), check=False).text
+        if url:
+            here.run(cmd("git", "-C", root, "remote", "set-url", "origin", url))
+        for key in ("user.name", "user.email"):  # who commits there is who commits here
+            if who := here.run(cmd("git", "-C", top, "config", key), check=False).text:
+                here.run(cmd("git", "-C", root, "config", key, who))
     return notes
 
 

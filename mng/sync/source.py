@@ -79,7 +79,9 @@ class Placement(NamedTuple):
     track: str = ""
     depth: int = 0
     shallow_since: str = ""
-    there: bool = True  # the source is on the host itself, not on this machine
+    there: bool = True  # the source is on the host itself
+    runner: Runner | None = None  # of the host that the source is on, where that is another; None for this machine
+    whole: bool = False  # the folder as it is, with all that is in its repository: it is nobody else's
 
     @property
     def project(self) -> str:

@@ -1,0 +1,105 @@
+"""mng migrate"""
+
+from __future__ import annotations
+
+from invoke.context import Context
+
+from mng import output
+from mng.agents.agent import Agent
+from mng.agents.creation import Plan, build
+from mng.agents.ending import remove, stop, uninterrupted
+from mng.agents.hosting import awake, not_left_empty, release
+from mng.agents.journal import Journal, fault
+from mng.agents.row import AgentRow
+from mng.agents.team import Team
+from mng.cli.command import command
+from mng.cli.options import option
+from mng.commands.clone import CloneOptions, copied
+from mng.commands.create import carry_on, first_message, host_for
+from mng.errors import MngError, UsageError
+from mng.inventory.inventory import Inventory
+from mng.roles.workdir import same
+from mng.sync.carry import digest
+
+
+class MigrateOptions(CloneOptions):
+    """Migrate"""
+
+    source_agent: str = option(..., "--from-agent", place="word", help="the agent to move")
+    name: str | None = option(None, "-n", place="word", help="another name for it there (default: its own)")
+
+
+@command(shows=AgentRow)
+def migrate(c: Context, o: MigrateOptions) -> AgentRow:
+    """Move an agent to another host: its work, its environment and its conversation
+
+    It is stopped, made anew there with everything in its work dir, compared, and started; only then is it destroyed where it
+    was. If anything fails, it goes on where it was. To this machine: --host local.
+    """
+    inventory = Inventory(o.settings, o.allow_unknown_host)
+    source = Team.of(inventory, words=[o.source_agent]).named(o.source_agent)
+    if not (o.in_ or o.host):
+        raise UsageError("to which host?", "--host HOST, or --in PROVIDER for a new one")
+    if o.host and inventory.host(o.host).id == source.host.id:
+        raise UsageError(f"{source.name} is on {source.host.name} already", "mng clone makes a second one there")
+    if o.dry_run:
+        output.note(f"would move {source.name} from {source.host.name} to {o.host or f'a new host of {o.in_}'}")
+        return source.row()
+    source = awake(inventory, source)
+    message = first_message(o)
+    running = source.status().state in ("RUNNING", "WAITING")
+    stop(source.host, [source])
+    try:
+        agent = made_there(o, inventory, source)
+    except BaseException:
+        with uninterrupted():
+            back(source, running)
+        raise
+    fault("migrate.made")
+    remove(source, Journal.begin(o.settings.host_dir / "journal", "destroy", source.record, source.host.name))
+    if done := release(inventory, source.host):
+        output.note(done)
+    return carry_on(agent, o, fresh=True, message=message)
+
+
+def made_there(o: MigrateOptions, inventory: Inventory, source: Agent) -> Agent:
+    """The agent on the other host, its program alive."""
+    moved = {"new_branch": o.new_branch if "new_branch" in o.model_fields_set else False, "include_gitignored": True}
+    o = o.like(source).model_copy(update=moved)
+    host, new = host_for(o, inventory)
+    with not_left_empty(inventory, host, new):
+        output.progress(f"moving {source.name} from {source.host.name} to {host.name}")
+        plan = as_it_is(copied(o.model_copy(update={"name": o.name or source.name}), inventory, source, host), source)
+        root = source.record.work.root or source.record.work.path
+        plan = plan._replace(state=[same(root=plan.record.work.root, was=digest(source.host.runner, root)), *plan.state])
+        agent = build(plan, o.settings.host_dir / "journal")
+        try:
+            agent.survives(0.3)
+        except MngError:
+            stop(host, [agent], 1)
+            remove(agent, Journal.begin(o.settings.host_dir / "journal", "destroy", agent.record, host.name, discard=True))
+            raise
+    return agent
+
+
+def as_it_is(plan: Plan, source: Agent) -> Plan:
+    """A clone or copy that is the agent's own goes with all that is in its repository."""
+    old, new = source.record.work, plan.record.work
+    if old.kind not in ("clone", "copy") or new.kind != old.kind:
+        return plan
+    root, was = new.root, old.root or old.path
+    path = root + old.path.removeprefix(was)
+    work = old.model_copy(
+        update={"root": root, "path": path, "claim": new.claim, "home": new.home, "repo": "", "made_branch": False}
+    )
+    placement = plan.placement._replace(work=work, whole=True, source=plan.placement.source._replace(path=was))
+    return plan._replace(record=plan.record.model_copy(update={"work": work}), placement=placement)
+
+
+def back(source: Agent, running: bool) -> None:
+    """It runs again, if it did."""
+    try:
+        if running:
+            source.start(resume=True)
+    except MngError as error:
+        output.warn(f"{source.name} is stopped: {error.what}; mng start {source.name}")
