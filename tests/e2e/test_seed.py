@@ -146,7 +146,7 @@ def test_what_follows_when_there_is_no_such_host(world: World, line: str, code: 
         "mng transcript agent-1",
         'mng schedule --template my-daily-hook "look at any flaky tests" --cron "0 * * * *"',
         "mng bootstrap",
-        "mng migrate my-agent",
+        "mng observe",
     ],
 )
 def test_commands_of_later_make_no_agent(world: World, line: str) -> None:
@@ -160,6 +160,7 @@ def test_commands_of_later_make_no_agent(world: World, line: str) -> None:
     [
         ('mng snapshot doomed-agent --format "{id}"', 3),
         ("mng clone my-agent", 3),
+        ("mng migrate my-agent", 3),
         ("mng limit my-agent", 3),
         ("mng provision my-agent", 3),
         ("mng cleanup", 0),
