@@ -77,11 +77,3 @@ class AgentRecord(Record):
     activity_sources: list[str] = Field(default_factory=list)  # what keeps it from being idle
     start_on_boot: bool = False
     plugin: dict[str, Any] = Field(default_factory=dict)  # what the agent type keeps: session ids, ports
-
-
-class HostRecord(Record):
-    """A host as its provider knows it."""
-
-    provider: str
-    tags: dict[str, str] = Field(default_factory=dict)
-    create_time: datetime = Field(default_factory=lambda: datetime.now(UTC))

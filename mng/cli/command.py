@@ -142,11 +142,3 @@ def command(body: Callable[..., Any] | None = None, /, **kwargs: Any) -> Any:
     if body is not None:
         return Command(body)
     return lambda body: Command(body, **kwargs)
-
-
-def one_of(**flags: object) -> None:
-    """`one_of(agents=o.agents, all=o.all_)`: exactly one of them must be on, whichever way."""
-    on = [name for name, value in flags.items() if value]
-    names = ["--" + name.strip("_").replace("_", "-") for name in flags]
-    if len(on) != 1:
-        raise UsageError(f"{'one' if not on else 'only one'} of {', '.join(names)} is needed")

@@ -11,7 +11,7 @@ import pytest
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from mng.cli.command import Command, one_of
+from mng.cli.command import Command
 from mng.errors import UsageError
 from tests.unit.cli.fakes import contents
 
@@ -56,13 +56,6 @@ def test_settings_come_with_the_options(home: Path) -> None:
     o = create(Context(), name="x")
     assert o.settings.host_dir == home / ".mng"
     assert create.model(name="x").settings.prefix == "mng-"
-
-
-def test_one_of() -> None:
-    one_of(agents=["a"], all_=False)
-    for wrong in ({"agents": [], "all_": False}, {"agents": ["a"], "all_": True}):
-        with pytest.raises(UsageError, match="one of --agents, --all"):
-            one_of(**wrong)
 
 
 def test_the_name_of_a_command_is_the_command_even_after_its_module() -> None:
