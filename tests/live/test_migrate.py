@@ -8,6 +8,7 @@ import pytest
 from tests.bed.sshd import Sshd
 from tests.bed.world import World
 from tests.live.test_clone import unsettle
+from tests.live.test_schemas import checked
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 DEMO = ["demo", "--no-connect", "--await-ready"]
@@ -63,7 +64,7 @@ def test_there_and_elsewhere_and_back(roads: World) -> None:
         (["--host", "box"], "box"),
         (["--host", "local"], "local"),
     ):
-        roads.mng("migrate", "a", *words, "--no-connect", timeout=120)
+        checked("migrate", roads.mng("migrate", "a", *words, "--no-connect", "--json", timeout=120).out)
         assert [one for one, _ in where(roads).values()] == [host]
         assert state(roads) == before, host
         assert "first words" in said(roads)
