@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -221,8 +222,8 @@ def tmux_problem(code: int) -> str:
 
 def tmux(*words: str | int | Cmd | list[str]) -> Cmd:
     """tmux without what this process inherited from an agent: a server that it starts must not carry it on."""
-    unset = [word for name in AGENT_VARIABLES for word in ("-u", name)]
-    return cmd("env", unset, "tmux", "-u", *words)
+    unset = [word for name in AGENT_VARIABLES if name in os.environ for word in ("-u", name)]
+    return cmd(["env", *unset] if unset else None, "tmux", "-u", *words)
 
 
 def parse_panes(out: bytes) -> list[Pane]:

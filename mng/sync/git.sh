@@ -9,9 +9,11 @@ export LANGUAGE=C GIT_TERMINAL_PROMPT=0 GIT_OPTIONAL_LOCKS=0 GIT_AUTHOR_NAME=mng
 if [ -n "$claim" ]; then
     scratch=$claim elsewhere=${claim%/*}
     elsewhere=${TMPDIR:-/tmp}/mng-${elsewhere##*/}-${claim##*/}
-    if [ -e "$elsewhere.seen" ] || ! { printf '%65536s' '' > "$claim.room"; } 2> /dev/null; then scratch=$elsewhere; fi
-    rm -f -- "$claim.room"
+    [ ! -e "$elsewhere.seen" ] || scratch=$elsewhere
 fi
+find_room() { # for $claim.$1, which is written anew afterwards
+    [ -z "$claim" ] || [ "$scratch" != "$claim" ] || { printf '%65536s' '' > "$claim.$1"; } 2> /dev/null || scratch=$elsewhere
+}
 
 git() {
     command git -c core.hooksPath=/dev/null -c core.fsmonitor=false -c core.safecrlf=false -c core.quotePath=false \

@@ -1,5 +1,6 @@
 # What of the work dir $root exists nowhere else. Prints: mode, git dir, whether $repo is there, commits with their children, "gitlinks", NUL, status;
 # the status is kept in $scratch.seen, for remove.sh to compare.
+find_room seen
 [ ! -e "$scratch.index" ] || rm -f -- "$scratch.index"
 admin=
 if [ "$kind" = worktree ] && [ -d "$repo" ]; then

@@ -5,6 +5,7 @@
 fsync=committed,loose-object
 if [ ! -d "$target" ]; then git init -q --bare -- "$target" || exit; fi
 [ -n "$dir" ] || dir=$target
+find_room index
 index=$scratch.index seen=$scratch.seen
 export GIT_INDEX_FILE="$index"
 rm -f -- "$index" "$index.lock"
