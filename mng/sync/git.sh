@@ -12,7 +12,10 @@ if [ -n "$claim" ]; then
     [ ! -e "$elsewhere.seen" ] || scratch=$elsewhere
 fi
 find_room() { # for $claim.$1, which is written anew afterwards
-    [ -z "$claim" ] || [ "$scratch" != "$claim" ] || { printf '%65536s' '' > "$claim.$1"; } 2> /dev/null || scratch=$elsewhere
+    [ -n "$claim" ] && [ "$scratch" = "$claim" ] || return 0
+    { printf '%65536s' '' > "$claim.$1"; } 2> /dev/null && return
+    rm -f -- "$claim.$1" # what did fit would take the place of the record of what is saved
+    scratch=$elsewhere
 }
 
 git() {
