@@ -324,8 +324,8 @@ def answer(agent: Agent, text: str, timeout: float = 3600.0) -> str:
         since = (since or time.monotonic()) if now.state == "WAITING" else 0.0
         if since and time.monotonic() - since > 2 and now.reason in DIALOGS:
             raise Blocked(f"{agent.name} waits for {asked(now)}", f"see: mng connect {agent.name}")
-        if since and time.monotonic() - since > (30 if said is None and not text.startswith("/") else 5):
-            return said or ""  # a command of the program has no answer
+        if since and time.monotonic() - since > (5 if text.startswith("/") else 30):
+            return said or ""  # a command of the program has no answer, and what it is to say may come late
         if time.monotonic() > end:
             raise MngError(f"{agent.name} has not answered after {timeout:g} s", f"see: mng connect {agent.name}")
         time.sleep(0.2)
