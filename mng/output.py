@@ -39,8 +39,8 @@ class Now:
 now = Now()
 
 
-def begin(shape: str = "human", quiet: bool = False, verbose: int = 0, shows: type | None = None) -> None:
-    """Before a command runs; UsageError for a template with fields that `shows` lacks."""
+def begin(shape: str = "human", quiet: bool = False, verbose: int = 0) -> None:
+    """Before a command runs; UsageError for a shape that there is not."""
     global now
     now = Now(shape, quiet, verbose, live=shape == "human")
     if shape not in ("human", "json", "jsonl"):
@@ -52,8 +52,6 @@ def begin(shape: str = "human", quiet: bool = False, verbose: int = 0, shows: ty
             hint = did_you_mean(shape, ("human", "json", "jsonl"))
             raise UsageError(f"--format: {shape!r} is neither human, json, jsonl nor a template", hint)
         now.shape, now.template = "template", Template(shape)
-        if shows:
-            now.template.check(shows)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")

@@ -122,6 +122,21 @@ def check(row: type, path: str) -> None:
         done += f"{part}."
 
 
+def problem(row: type, path: str) -> UsageError | None:
+    try:
+        check(row, path)
+    except UsageError as error:
+        return error
+    return None
+
+
+def classes(returned: Any) -> list[type]:
+    """The classes of the rows in an annotation: of `Results[A | B] | None`, A and B."""
+    if get_origin(returned) is not None:
+        return [row for part in get_args(returned) for row in classes(part)]
+    return [returned] if isinstance(returned, type) and issubclass(returned, Row) and returned is not Row else []
+
+
 def bare(annotation: Any) -> Any:
     """Without None and Annotated."""
     if get_origin(annotation) in (Union, UnionType):
@@ -143,9 +158,12 @@ class Template:
         if "" in self.fields:
             raise UsageError("--format: {} names no field")
 
-    def check(self, row: type) -> None:
+    def check(self, returned: Any) -> None:
+        """UsageError if no row of what is returned ever has one of the fields."""
         for field in self.fields:
-            check(row, field)
+            wrong = [error for row in classes(returned) if (error := problem(row, field))]
+            if wrong and len(wrong) == len(classes(returned)):
+                raise wrong[0]
 
     def fill(self, row: object) -> str:
         return "".join(b + ("" if f is None else cell(value_at(row, f))) for b, f in self.parts)

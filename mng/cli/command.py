@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar, cast, overload
+from typing import Any, Generic, TypeVar, cast, get_type_hints, overload
 
 from invoke.context import Context
 from invoke.exceptions import Exit
@@ -26,16 +26,14 @@ class Command(Task[Any], Generic[R]):
     contents: Contents | None = None  # the table it was loaded from
     plugin = ""  # the plugin that it comes from
 
-    def __init__(
-        self, body: Callable[..., R], shows: type | None = None, group: str = "", mends: bool = False, **kwargs: Any
-    ) -> None:
+    def __init__(self, body: Callable[..., R], group: str = "", mends: bool = False, **kwargs: Any) -> None:
         annotation = body.__annotations__.get("".join(body.__code__.co_varnames[1:2]))
         if annotation is None or body.__code__.co_argcount != 2:
             raise TypeError(f"a command takes (c, o: its options model), not as {body.__name__} does")
         named = isinstance(annotation, str)
         self.own_model: type[Options] = body.__globals__[annotation] if named else annotation
         self._model: tuple[dict[str, str], type[Options]] = ({}, self.own_model)  # with those of which plugins
-        self.shows, self.mends = shows, mends
+        self.mends = mends
         kwargs.setdefault("name", body.__name__.strip("_").replace("_", "-"))
         self.path: str = f"{group} {kwargs['name']}".strip()  # with its group: `snapshot create`
         super().__init__(body, positional=(), **kwargs)
@@ -93,7 +91,9 @@ class Command(Task[Any], Generic[R]):
 
     def from_line(self, c: Context, o: Any) -> R:
         """Set output up, run, show what comes back, log it all; KeyboardInterrupt ends as 130."""
-        output.begin(o.shape, quiet=o.quiet, verbose=o.verbose, shows=None if getattr(o, "list_hosts", False) else self.shows)
+        output.begin(o.shape, quiet=o.quiet, verbose=o.verbose)
+        if output.now.template and not getattr(o, "list_hosts", False):
+            output.now.template.check(get_type_hints(self.body)["return"])
         log = {key: getattr(o, key) for key in ("log_file", "log_commands", "log_command_output", "log_env_vars")}
         output.log_to(o.settings.user_dir, **log)
         hooks.tell()
@@ -135,7 +135,7 @@ def command(body: Callable[[Context, Any], R], /) -> Command[R]: ...
 @overload
 def command(**kwargs: Any) -> Callable[[Callable[[Context, Any], R]], Command[R]]: ...
 def command(body: Callable[..., Any] | None = None, /, **kwargs: Any) -> Any:
-    """`@command` makes a task of a function; `shows=RowClass` lets a template be checked before the work is done.
+    """`@command` makes a task of a function. A template is checked against what that returns before the work is done.
 
     `group`: its first word, where it has two; `mends=True`: it runs with settings that are wrong, too.
     """

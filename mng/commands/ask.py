@@ -62,7 +62,7 @@ class Answer(Row):
         return self.text
 
 
-@command(shows=Answer)
+@command
 def ask(c: Context, o: Ask) -> Answer | None:
     """Ask how to do something with mng
 

@@ -48,7 +48,7 @@ class Cleanup(CleanupOptions, CommonOptions):
     """Cleanup"""
 
 
-@command(shows=Outcome)
+@command
 def cleanup(c: Context, o: Cleanup) -> Results[Outcome]:
     """Destroy or stop the agents that are no longer needed
 

@@ -62,7 +62,7 @@ class CloneOptions(CreateOptions):
         return self.model_copy(update=taken)
 
 
-@command(shows=AgentRow)
+@command
 def clone(c: Context, o: CloneOptions) -> AgentRow:
     """Copy an agent: its work, its environment and its conversation
 

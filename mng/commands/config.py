@@ -112,7 +112,7 @@ class Place(Row):
         return self.path
 
 
-@command(group="config", name="list", shows=Setting)
+@command(group="config", name="list")
 def list_(c: Context, o: ConfigList) -> Results[Setting]:
     """Show all settings, and where each comes from
 
@@ -121,7 +121,7 @@ def list_(c: Context, o: ConfigList) -> Results[Setting]:
     return Results(setting(path, hidden(path, value), source) for path, value, source in in_force(o))
 
 
-@command(group="config", shows=Setting)
+@command(group="config")
 def get(c: Context, o: Get) -> Setting:
     """Show one setting, or a table of them"""
     path = keys_of(o.key)
@@ -212,7 +212,7 @@ def edit(c: Context, o: Edit) -> Changed | None:
     return Changed(key=file.scope, path=str(file.path), result="would be saved" if o.dry_run else "is saved")
 
 
-@command(group="config", shows=Place, mends=True)
+@command(group="config", mends=True)
 def path(c: Context, o: PathOptions) -> Results[Place]:
     """Show which settings files there may be
 

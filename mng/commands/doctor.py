@@ -58,7 +58,7 @@ class Finding(Row):
         return int(self.status == "missing")
 
 
-@command(shows=Finding, mends=True)
+@command(mends=True)
 def doctor(c: Context, o: Doctor) -> Results[Finding]:
     """Check what mng needs on this machine
 

@@ -70,7 +70,7 @@ class Gone(Row):
         return f"{self.what}: {self.result}" + (f" ({self.detail})" if self.detail else "")
 
 
-@command(shows=Gone)
+@command
 def gc(c: Context, o: Gc) -> Results[Gone]:
     """Remove what nothing refers to any more
 

@@ -57,7 +57,7 @@ class List(ListOptions, ShapeOptions, CommonOptions):
     """List"""
 
 
-@command(shows=AgentRow)
+@command
 def list_(c: Context, o: List) -> Results[AgentRow]:
     """List agents
 

@@ -45,7 +45,7 @@ class LogFile(Row):
     path: str
 
 
-@command(shows=LogFile)
+@command
 def logs(c: Context, o: Logs) -> Results[LogFile] | str | None:
     """Show the logs of an agent
 

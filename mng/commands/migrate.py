@@ -29,7 +29,7 @@ class MigrateOptions(CloneOptions):
     name: str | None = option(None, "-n", place="word", help="another name for it there (default: its own)")
 
 
-@command(shows=AgentRow)
+@command
 def migrate(c: Context, o: MigrateOptions) -> AgentRow:
     """Move an agent to another host: its work, its environment and its conversation
 

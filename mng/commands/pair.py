@@ -54,7 +54,7 @@ class PairRow(Row):
         return f"{self.source} ⇄ {self.target}: {self.changes} change{'s' * (self.changes != 1)}{left}"
 
 
-@command(shows=PairRow)
+@command
 def pair(c: Context, o: Pair) -> PairRow:
     """Keep an agent's work and a folder here equal, until Ctrl-C
 

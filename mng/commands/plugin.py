@@ -96,15 +96,16 @@ class Changed(Row):
         return f"{self.name} {self.result}" + (f" in {self.path}" if self.path else "")
 
 
-@command(name="list", shows=Plugin, mends=True)
-def list_(c: Context, o: PluginList) -> Results[Any]:
+@command(name="list", mends=True)
+def list_(c: Context, o: PluginList) -> Results[Plugin]:
     """List plugins
 
     Those that settings name and those that are installed; none of them is run for it.
     """
     rows = [one for one in known(o.settings) if one.state == "enabled" or not o.active]
     none = "no plugin is enabled" if o.active else "no plugins; mng plugin add NAME installs one"
-    return Results(rows if o.fields is None else [cut(row, o.fields) for row in rows], "" if rows else none)
+    shown: list[Any] = rows if o.fields is None else [cut(row, o.fields) for row in rows]
+    return Results(shown, "" if rows else none)
 
 
 def known(found: settings.Settings) -> list[Plugin]:

@@ -85,7 +85,7 @@ class Place(NamedTuple):
     problem: str = ""
 
 
-@command(name="provision", shows=Task)
+@command(name="provision")
 def provision(c: Context, o: Provision) -> Results[Task]:
     """Do roles to hosts, and set agents up again
 

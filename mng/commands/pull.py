@@ -29,7 +29,7 @@ class Pull(PullOptions, Move, CommonOptions):
     """Pull"""
 
 
-@command(shows=Sent)
+@command
 def pull(c: Context, o: Pull) -> Sent:
     """Bring an agent's work here
 

@@ -33,7 +33,7 @@ class Push(PushOptions, Move, CommonOptions):
     """Push"""
 
 
-@command(shows=Sent)
+@command
 def push(c: Context, o: Push) -> Sent:
     """Bring work from here to an agent
 

@@ -29,7 +29,7 @@ class Rename(RenameOptions, CommonOptions):
     """Rename"""
 
 
-@command(shows=AgentRow)
+@command
 def rename(c: Context, o: Rename) -> AgentRow:
     """Rename an agent
 

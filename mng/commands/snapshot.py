@@ -68,7 +68,7 @@ class SnapshotDestroy(TargetOptions, CommonOptions):
     dry_run: bool = option(False, help="say which, destroy none")
 
 
-@command(group="snapshot", shows=SnapshotRow)
+@command(group="snapshot")
 def create(c: Context, o: SnapshotCreate) -> Results[SnapshotRow | Outcome]:
     """Keep the whole state of hosts
 
@@ -93,7 +93,7 @@ def create(c: Context, o: SnapshotCreate) -> Results[SnapshotRow | Outcome]:
     return results
 
 
-@command(group="snapshot", name="list", shows=SnapshotRow)
+@command(group="snapshot", name="list")
 def list_(c: Context, o: SnapshotList) -> Results[SnapshotRow]:
     """List snapshots, of all hosts or those named"""
     asked = TargetOptions.given({"agents": o.agents, "host": o.host}).over(o.settings, "snapshot list")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -36,6 +35,8 @@ def digest(runner: Runner, root: str) -> str:
 
 def carry(there: Runner, placement: Placement) -> list[str]:
     """Make the work dir on a host from a source on another, in one stream; notes for the user."""
+    import tempfile
+
     work, notes = placement.work, list[str]()
     here = placement.runner or LocalRunner()
     with tempfile.TemporaryFile() as tar, aside(here) as folder:
@@ -87,6 +88,8 @@ def staged(here: Runner, placement: Placement, folder: str, root: str) -> list[s
 
 def bring_home(there: Runner, saved: Saved, home: str, folder: Path, name: str) -> Saved:
     """What a host elsewhere saved, in the repository `home` on this machine, else in saved.git in `folder`. Raises MngError."""
+    import tempfile
+
     here = LocalRunner()
     repo = home if home and Path(home).is_dir() else f"{folder}/saved.git"
     if not Path(repo).is_dir():

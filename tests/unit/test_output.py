@@ -97,7 +97,9 @@ def test_shown(shape: str, value: Any, text: str, capsys: Capture) -> None:
 )
 def test_unknown_fields(template: str, message: str) -> None:
     with pytest.raises(UsageError) as error:
-        output.begin(template, shows=Agent)
+        output.begin(template)
+        assert output.now.template
+        output.now.template.check(Results[Agent | Made] | None)
     assert message in str(error.value.message)
 
 

@@ -38,6 +38,7 @@ ERRORS = [  # the line, its code, what stderr says
     ("list --format '{nme}'", 2, "mng: no field 'nme'\n     did you mean name?\n"),
     ("list --format '{host.nme}'", 2, "mng: no field 'host.nme'\n     did you mean host.name?\n"),
     ("list --format '{name'", 2, "mng: --format: '{name': expected '}' before end of string\n"),
+    ("destroy unsaved --format {nme}", 2, "mng: no field 'nme'\n     did you mean name?\n"),  # before it does it
     ("destory", 2, TYPO),
     ("destory --all", 2, TYPO),
     ("destory web", 2, TYPO),

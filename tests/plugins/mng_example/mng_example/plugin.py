@@ -109,7 +109,7 @@ class Report(Row):
         return self.text
 
 
-@command(shows=Report, aliases=["rep"])
+@command(aliases=["rep"])
 def report(c: Context, o: ReportOptions) -> Report:
     """Report on the example"""
     return Report(text="ALL IS WELL" if o.loud else "all is well")
@@ -121,7 +121,7 @@ class Ticket(Row):
     name: str
 
 
-@command(name="list", shows=Ticket)
+@command(name="list")
 def list_(c: Context, o: CommonOptions) -> Results[Ticket]:
     """List tickets"""
     return Results([Ticket(name="T-1"), Ticket(name="T-2")])

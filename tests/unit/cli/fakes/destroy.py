@@ -20,6 +20,6 @@ class DestroyOptions(TargetOptions, CommonOptions):
 
 
 @command
-def destroy(c: Context, o: DestroyOptions) -> Results:
+def destroy(c: Context, o: DestroyOptions) -> Results[Destroyed]:
     """Destroy agents"""
     return Results(Destroyed(name=name, exit_code=8 if name == "unsaved" else 0) for name in o.agents)

@@ -29,7 +29,7 @@ class ListOptions(CommonOptions):
     limit: int | None = option(None, help="that many at most")
 
 
-@command(shows=AgentRow)
+@command
 def list_(c: Context, o: ListOptions) -> Results:
     """List agents"""
     rows = [
