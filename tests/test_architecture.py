@@ -7,6 +7,7 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -358,3 +359,15 @@ def test_every_command_and_option_is_named_in_a_test() -> None:
             if not ways & words:
                 untested.append(f"{name} {flags(argument) or argument.name}")
     assert not untested, "\n".join(untested)
+
+
+def test_all_that_mng_reads_of_its_own_is_installed_with_it() -> None:
+    """An editable install has it anyway: only who installed mng for good would miss it."""
+    told = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    installed = {file.resolve() for name in told["packages"] for file in (ROOT / name.replace(".", "/")).glob("*.py")}
+    for name, patterns in told["package-data"].items():
+        folder = ROOT / name.replace(".", "/")
+        installed |= {file.resolve() for pattern in patterns for file in folder.glob(pattern)}
+    names = subprocess.run(["git", "ls-files", *FOLDERS], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    there = [ROOT / name for name in names.splitlines()]
+    assert [str(file) for file in there if not file.is_symlink() and file not in installed] == []
