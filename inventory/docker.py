@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 HOME = "/root"
 SECONDS = 10.0  # to wait for an answer of the engine
 ENTRY = "/etc/mng/container.sh"
+PAUSED = 75  # exit code of a container whose agents were idle: see agents/watch.sh
+STOPS = 10  # seconds for its hooks when it is stopped
 SSHD = """HostKey /etc/mng/host_key
 AuthorizedKeysFile /etc/mng/authorized_keys
 PasswordAuthentication no
@@ -116,7 +118,7 @@ class Docker:
 
     def stop(self, host: Host) -> None:
         with self.translated():
-            self.container(host.id).stop(timeout=5)
+            self.container(host.id).stop(timeout=STOPS)
 
     def destroy(self, host: Host) -> None:
         """With its snapshots that no other host was made from."""
@@ -206,6 +208,7 @@ class Docker:
         files = {
             "host_key": (mine.private, 0o600), "authorized_keys": (public, 0o600), "sshd_config": (SSHD, 0o644),
             "container.sh": ((images.FILES / "container.sh").read_text(), 0o755),
+            "end": ((images.FILES / "end.sh").read_text(), 0o755),
         }  # fmt: skip
         known(self.folder, id_, mine.public)
         with self.translated():
@@ -269,9 +272,11 @@ class Docker:
         labels = container.labels
         name, tags = labels["mng.name"], json.loads(labels.get("mng.tags") or "{}")
         state = STATES.get(container.status, "STOPPED")
+        state = "PAUSED" if state == "STOPPED" and container.attrs["State"]["ExitCode"] == PAUSED else state
         if state != "RUNNING":
             return Asleep(labels["mng.host"], name, self.name, self.prefix, state, tags, HOME, lambda: self.files(container))
-        return Remote(labels["mng.host"], name, self.name, SshRunner(self.target(container)), self.prefix, tags=tags)
+        runner = SshRunner(self.target(container))
+        return Remote(labels["mng.host"], name, self.name, runner, self.prefix, tags=tags, ours=True)
 
     def files(self, container: Any) -> Tree:
         """The state files of a container that does not run."""

@@ -63,6 +63,7 @@ class Host:
     tags: dict[str, str] = field(default_factory=dict)
     local: bool = False
     seen: float = 0.0  # when it last answered, if it does not now
+    ours: bool = False  # mng made it: it ends with its agents
 
     def agent_dir(self, agent_id: str) -> str:
         return f"{self.dir}/agents/{agent_id}"
@@ -115,11 +116,11 @@ class Remote(Host):
     def __init__(
         self, id: str, name: str, provider: str, runner: Runner, home: str = "", dir: str = "", prefix: str = "mng-",
         state: str = "RUNNING", tags: dict[str, str] | None = None, local: bool = False, seen: float = 0.0,
-        asked: tuple[str, str] = ("", "mng"),
+        ours: bool = False, asked: tuple[str, str] = ("", "mng"),
     ) -> None:  # fmt: skip
         """`asked`: its folder, as settings have it ("": as the host has it), and the name of ours."""
         self.id, self.name, self.provider, self.runner, self.prefix = id, name, provider, runner, prefix
-        self.state, self.tags, self.local, self.seen, self.asked = state, tags or {}, local, seen, asked
+        self.state, self.tags, self.local, self.seen, self.ours, self.asked = state, tags or {}, local, seen, ours, asked
         if home:
             self.home, self.dir = home, dir
 

@@ -1,25 +1,55 @@
 # container.sh [CIDR...]: what runs in a container that is a host. With $MNG_NETWORK=allow only those ranges can be reached
-# from it, and the right to change that is given up before anything else runs.
+# from it, and the right to change that is given up before anything else runs. Its agents' watcher ends it by /etc/mng/end.
 set -e
 umask 022
-mkdir -p /run/sshd
-sshd=$(PATH=$PATH:/usr/sbin:/usr/local/sbin command -v sshd) || { echo 'no sshd in the image' >&2; exit 69; }
-if [ "$MNG_NETWORK" = allow ]; then
-    for tables in iptables ip6tables; do
-        [ $tables = iptables ] || [ -e /proc/net/if_inet6 ] || continue
-        $tables -w -P OUTPUT DROP
-        $tables -w -F OUTPUT
-        $tables -w -A OUTPUT -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT
-        [ $tables = ip6tables ] || $tables -w -A OUTPUT -d 127.0.0.11 -j DROP # a resolver that would carry data out
-        $tables -w -A OUTPUT -o lo -j ACCEPT
-    done
-    for range; do
-        case $range in *:*) ip6tables -w -A OUTPUT -d "$range" -j ACCEPT ;; *) iptables -w -A OUTPUT -d "$range" -j ACCEPT ;; esac
-    done
-    set -- setpriv --bounding-set -net_admin --inh-caps -net_admin
-else
-    set --
+if [ "$1" != run ]; then
+    mkdir -p /run/sshd
+    rm -f /run/mng-code
+    set -- "$MNG_NETWORK" "$@"
+    if [ "$1" = allow ]; then
+        shift
+        for tables in iptables ip6tables; do
+            [ $tables = iptables ] || [ -e /proc/net/if_inet6 ] || continue
+            $tables -w -P OUTPUT DROP
+            $tables -w -F OUTPUT
+            $tables -w -A OUTPUT -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT
+            [ $tables = ip6tables ] || $tables -w -A OUTPUT -d 127.0.0.11 -j DROP # a resolver that would carry data out
+            $tables -w -A OUTPUT -o lo -j ACCEPT
+        done
+        for range; do
+            case $range in *:*) ip6tables -w -A OUTPUT -d "$range" -j ACCEPT ;; *) iptables -w -A OUTPUT -d "$range" -j ACCEPT ;; esac
+        done
+        set -- setpriv --bounding-set -net_admin --inh-caps -net_admin
+    else
+        set --
+    fi
+    unset MNG_NETWORK
+    exec "$@" sh "$0" run
 fi
-unset MNG_NETWORK
-for hook in "$HOME"/.mng/hooks/boot/*; do [ ! -x "$hook" ] || "$hook" || :; done
-exec "$@" "$sshd" -D -e -f /etc/mng/sshd_config
+sshd=$(PATH=$PATH:/usr/sbin:/usr/local/sbin command -v sshd) || { echo 'no sshd in the image' >&2; exit 69; }
+set +e
+dir=$HOME/.mng
+
+hooks() {
+    for hook in "$dir/hooks/$1"/*; do [ ! -x "$hook" ] || "$hook"; done
+}
+
+end() {
+    trap '' TERM INT
+    hooks stop
+    [ -e /run/mng-code ] || echo 0 >/run/mng-code
+    kill -TERM "$server"
+}
+
+mkdir -p "$dir/activity" && : >"$dir/activity/boot"
+hooks boot
+"$sshd" -D -e -f /etc/mng/sshd_config &
+server=$!
+trap end TERM INT
+echo $$ >/run/mng-host
+hooks post_services &
+[ ! -e "$dir/commands/watch.sh" ] || sh "$dir/commands/watch.sh" >/dev/null 2>&1 </dev/null &
+wait "$server" # until it ends, or the trap has run
+wait "$server"
+code=$?
+exit "$(cat /run/mng-code 2>/dev/null || echo $code)"

@@ -111,7 +111,7 @@ class Agent:
             raise NotFound(f"the work dir of {self.name} is gone: {work}", f"remove the agent: mng destroy {self.name}")
         if done.code:
             raise MngError(f"{self.name} can't be started: {done.complaint}")
-        if self.record.idle_timeout_seconds:
+        if self.record.idle_timeout_seconds or self.host.ours:
             from mng.agents.limits import watch
 
             watch(self)

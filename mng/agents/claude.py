@@ -57,6 +57,7 @@ class Claude(Hooked):
         "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN", "CLAUDE_CODE_USE_BEDROCK",
         "CLAUDE_CODE_USE_VERTEX", "~/.claude/.credentials.json", "~/.claude.json#oauthAccount",
     )  # fmt: skip
+    rests: ClassVar[str] = """grep -Eq '"status": ?"(idle|waiting|shell)"' live"""
     exit_words: ClassVar[frozenset[str]] = frozenset({"exit", "quit", ":q", ":q!", ":wq", ":wq!"})
     opens: ClassVar[re.Pattern[str]] = re.compile(r"(^|\s)@\S*$|\\$")
     pass_env: ClassVar[tuple[str, ...]] = (

@@ -43,6 +43,7 @@ class Codex(Hooked):
     headless: ClassVar[tuple[str, ...]] = ("exec", "--skip-git-repo-check", "--ephemeral", "--sandbox", "read-only", "-")
     install: ClassVar[Cmd | None] = INSTALL
     account: ClassVar[tuple[str, ...]] = ("CODEX_API_KEY", "CODEX_ACCESS_TOKEN", "OPENAI_API_KEY", "~/.codex/auth.json")
+    rests: ClassVar[str] = """case $1 in "" | starting | "$(printf '\\342')"*) false ;; esac"""  # as BUSY begins, in bytes
     opens: ClassVar[re.Pattern[str]] = re.compile(r"(^|\s)[@$/]\S*$")
 
     @property

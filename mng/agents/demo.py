@@ -25,6 +25,7 @@ class Demo(AgentType):
 
     name: ClassVar[str] = "demo"
     keeps: ClassVar[tuple[str, ...]] = ("status", "transcript.jsonl")
+    rests: ClassVar[str] = '[ "$(find status -newer ../../activity/start)" ] && ! grep -q \'"state": "busy"\' status'
     exit_words: ClassVar[frozenset[str]] = frozenset({"/exit"})
 
     def branch(self, record: AgentRecord, source: View) -> AgentRecord:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -32,7 +33,7 @@ MODES: dict[str, list[str]] = {
     "disabled": [],
 }
 SOURCES = ("create", "boot", "start", "ssh", "process", "agent", "user")
-SCRIPT = Path(__file__).with_name("idle.sh")
+HERE = Path(__file__).parent
 
 
 def limited(
@@ -92,16 +93,35 @@ def idle(agent: Agent) -> float:
 def watch(agent: Agent) -> None:
     """Start what asks again and again whether the agent is idle, beside it: it ends with this run of the agent.
 
-    It belongs to no mng: it survives the one that started it, and takes the place of one that is there already.
+    It belongs to no mng: it survives the one that started it, and takes the place of one that is there already. Elsewhere
+    there is one for all agents of the host, which asks no mng either.
     """
     host, script = agent.host, f"{agent.host.dir}/commands/idle.sh"
-    host.runner.put({script: File(SCRIPT.read_bytes(), 0o755)})
+    if not host.local:
+        files = {f"{host.dir}/commands/{name}": File((HERE / name).read_bytes(), 0o755) for name in ("watch.sh", "stop.sh")}
+        host.runner.put({**files, f"{agent.folder}/limits": File(said(agent))})
+        line = cmd("sh", f"{host.dir}/commands/watch.sh")
+        host.runner.run(Cmd(f"nohup {line.line} > /dev/null 2>&1 < /dev/null &", line.shown))
+        return
+    host.runner.put({script: File((HERE / "idle.sh").read_bytes(), 0o755)})
     asks = cmd(sys.executable, "-m", "mng.main", "stop", "--idle", "--format", "{detail}", agent.record.id)
     line = cmd("exec", "sh", script, agent.folder, asks).env(**agent.env())
     host.runner.run(Cmd(f"nohup {line.line} > /dev/null 2>&1 < /dev/null &", line.shown))
 
 
 def unwatch(agent: Agent) -> None:
-    """The watcher, if there is one, ends by itself."""
+    """The watcher, if there is one, ends by itself; one for all agents of a host reads the limits anew."""
     with suppress(MngError):
+        if not agent.host.local:
+            agent.host.runner.put({f"{agent.folder}/limits": File(said(agent))})
+            return
         agent.host.runner.run(cmd("rm", "-f", "--", f"{agent.folder}/watcher"))
+
+
+def said(agent: Agent) -> bytes:
+    """The limits as watch.sh reads them."""
+    record, kind = agent.record, agent.kind
+    seconds = math.ceil(record.idle_timeout_seconds) if record.idle_timeout_seconds else ""
+    values = {"seconds": str(seconds), "sources": " ".join(record.activity_sources), "kind": kind.name}
+    lines = [f"{name}={shlex.quote(value)}" for name, value in values.items()]
+    return "\n".join([*lines, f"rests() {{ {kind.rests}; }}", ""]).encode()

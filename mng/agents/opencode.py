@@ -40,6 +40,7 @@ class Opencode(AgentType):
     program: ClassVar[tuple[str, ...]] = ("opencode",)
     headless: ClassVar[tuple[str, ...]] = ("run",)
     by_api: ClassVar[bool] = True
+    rests: ClassVar[str] = "[ -s status ] && { [ \"$(head -n 1 status)\" = '{}' ] || sed -n 2,3p status | grep -qv '^\\[\\]$'; }"
     install: ClassVar[Cmd | None] = INSTALL
     account: ClassVar[tuple[str, ...]] = (
         "OPENCODE_API_KEY", "~/.local/share/opencode/auth.json", "OPENAI_API_KEY", "ANTHROPIC_API_KEY",

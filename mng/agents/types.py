@@ -74,6 +74,7 @@ class AgentType:
     by_api: ClassVar[bool] = False  # takes messages by `hand_over`; else they are pasted into its terminal
     enters: ClassVar[int] = 5  # how often Enter may be pressed for one message: an Enter can be lost, a text is not
     keeps: ClassVar[tuple[str, ...]] = ("session",)  # files of its plugin folder by which a conversation goes on
+    rests: ClassVar[str] = "false"  # the same as not RUNNING in sh, in its plugin folder; $1: its pane's title
     gate: ClassVar[str] = ""  # while this file of its plugin folder is there, its hooks let no dialog open
 
     def prepare(self, record: AgentRecord, host: Host) -> AgentRecord:

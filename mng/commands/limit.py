@@ -71,7 +71,7 @@ def set_limits(agent: Agent, o: Limit) -> Limits:
     agent.save()
     if before.start_on_boot and not record.start_on_boot:
         boot.disable(agent)
-    if not record.idle_timeout_seconds:
+    if not record.idle_timeout_seconds and not agent.host.ours:
         unwatch(agent)
     elif agent.status().state in ("RUNNING", "WAITING"):
         watch(agent)

@@ -33,16 +33,31 @@ class Start(TargetOptions, StartOptions, CommonOptions):
 def start(c: Context, o: Start) -> Results[Outcome]:
     """Start stopped agents
 
-    Each goes on with its own conversation, where its program keeps one.
+    Each goes on with its own conversation, where its program keeps one. A host that was paused because its agents were idle
+    comes back with all of them.
     """
     team = o.team().with_hand_made()
     agents = chosen(team, o)
+    named = len(agents.agents)
+    agents.agents += paused_with(agents.agents, team)
     results = agents.each(lambda agent: started(agent, team, o))
     if (o.connect or o.connect_command) and not results.exit_code and not o.dry_run:
-        if len(agents.agents) != 1:
-            raise MngError(f"can't connect to {len(agents.agents)} agents at once")
+        if named != 1:
+            raise MngError(f"can't connect to {named} agents at once")
         go_to(agents.agents[0], connect_command=o.connect_command)
     return results
+
+
+def paused_with(agents: list[Agent], team: Team) -> list[Agent]:
+    """The others that were running when the hosts of these were paused."""
+    hosts = {agent.host.id for agent in agents if agent.host.state == "PAUSED"}
+    others = [agent for agent in team.agents if agent.host.id in hosts and agent.name not in [one.name for one in agents]]
+
+    def paused(agent: Agent) -> bool:
+        read = team.probe(agent.host).files.read
+        return (run := read(f"{agent.folder}/paused")) is not None and run == read(f"{agent.folder}/activity/start")
+
+    return [agent for agent in others if agent.record.id and paused(agent)]
 
 
 def started(agent: Agent, team: Team, o: Start) -> Outcome:
