@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from mng.errors import MngError, NotAvailable, NotFound, Unreachable
+from mng.fault import fault
 from mng.host import Asleep, Host, Remote
 from mng.inventory import images
 from mng.inventory.keys import known, new_pair, own_pair
@@ -98,10 +99,14 @@ class Docker:
         given = [word for arg in spec.start_args for word in start_words(arg)]
         images.run(self.program, "create", "--user", "0", words, given, "--entrypoint", "sh", image, ENTRY, list(asked.ranges))
         try:
+            fault("host.made")
             container = self.container(id_)
             self.furnish(container, id_)
-            container.start()
-            return self.host_of(self.settled(container))
+            fault("host.furnished")
+            with self.translated():
+                container.start()
+                fault("host.started")
+                return self.host_of(self.settled(container))
         except BaseException:
             with contextlib.suppress(MngError):
                 self.remove(id_)
@@ -118,7 +123,9 @@ class Docker:
 
     def stop(self, host: Host) -> None:
         with self.translated():
+            fault("host.stop")
             self.container(host.id).stop(timeout=STOPS)
+            fault("host.stopped")
 
     def destroy(self, host: Host) -> None:
         """With its snapshots that no other host was made from."""
@@ -139,6 +146,7 @@ class Docker:
         changes = [f"LABEL {key}={json.dumps(value)}" for key, value in labels.items()]
         with self.translated():
             image = self.container(host.id).commit(repository="mng-snapshot", tag=id_, pause=spec.pause, changes=changes)
+        fault("host.kept")
         return self.taken(image)
 
     def snapshots(self, host: Host | None = None) -> list[Snapshot]:

@@ -12,7 +12,7 @@ from mng.agents.agent import Agent
 from mng.agents.ending import remove, stop, uninterrupted
 from mng.agents.journal import Journal, fault, unfinished
 from mng.agents.state import look
-from mng.errors import MngError, NotAvailable, Unreachable
+from mng.errors import MngError, NotAvailable, NotFound, Unreachable
 from mng.host import Host, Probe
 from mng.inventory.inventory import Inventory
 from mng.records import AgentRecord
@@ -154,12 +154,16 @@ def available(inventory: Inventory, host: Host, name: str) -> None:
 def finish(inventory: Inventory, only: str = "", dry_run: bool = False) -> list[str]:
     """Finish what killed creates and destroys left (of one name, with `only`); what was done, in words."""
     finished = []
-    for journal in unfinished(inventory.settings.host_dir / "journal"):
+    for journal in sorted(unfinished(inventory.settings.host_dir / "journal"), key=lambda one: one.operation):  # creates first
         if dry_run or (only and journal.record.name != only):
             journal.release()
             finished += [] if only else [f"unfinished {journal.operation} of {journal.record.name}"]
             continue
         try:
+            if given_up(inventory, journal):
+                journal.done()
+                finished.append(f"gave up the migrate of {journal.record.name}, which is where it was")
+                continue
             agent = Agent(journal.record, inventory.host(journal.host))
             finished.append(f"{conclude(agent, journal)} {agent.name}")
         except Unreachable as error:
@@ -168,6 +172,19 @@ def finish(inventory: Inventory, only: str = "", dry_run: bool = False) -> list[
                 raise
             output.warn(f"unfinished {journal.operation} of {journal.record.name}: {error.what}; it is kept for later")
     return finished
+
+
+def given_up(inventory: Inventory, journal: Journal) -> bool:
+    """Whether it is of a migrate whose agent did not come to be on the other host: then the source stays."""
+    if not journal.after or journal.steps:
+        return False
+    host, id_ = journal.after.split(" ")
+    try:
+        there = inventory.host(host)
+    except NotFound:
+        return True
+    data = there.tree().read(f"{there.agent_dir(id_)}/data.json")
+    return data is None or AgentRecord.parse(data).phase != "ready"
 
 
 def conclude(agent: Agent, journal: Journal) -> str:

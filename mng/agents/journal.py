@@ -6,13 +6,13 @@ import errno
 import fcntl
 import json
 import os
-import signal
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Self
 
 from mng.errors import MngError
+from mng.fault import fault as fault
 from mng.records import AgentRecord
 
 
@@ -26,6 +26,7 @@ class Journal:
     host: str
     steps: list[str] = field(default_factory=list)
     discard: bool = False
+    after: str = ""  # HOST ID of an agent: until that one is there nothing is destroyed (migrate)
     held: int = -1
 
     @classmethod
@@ -36,9 +37,10 @@ class Journal:
         record: AgentRecord,
         host: str,
         discard: bool = False,
+        after: str = "",
     ) -> Self:
         """Written and locked before anything is made or removed."""
-        journal = cls(folder / f"{record.id}.jsonl", operation, record, host, discard=discard)
+        journal = cls(folder / f"{record.id}.jsonl", operation, record, host, discard=discard, after=after)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             journal.held = os.open(journal.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
@@ -52,8 +54,14 @@ class Journal:
             raise MngError(f"another mng is working on {record.name} right now") from None
         if not journal.path.exists():  # another one finished and removed it between our open and our lock
             os.close(journal.held)
-            return cls.begin(folder, operation, record, host, discard)
-        head = {"operation": operation, "host": host, "discard": discard, "record": record.model_dump(mode="json")}
+            return cls.begin(folder, operation, record, host, discard, after)
+        head = {
+            "operation": operation,
+            "host": host,
+            "discard": discard,
+            "after": after,
+            "record": record.model_dump(mode="json"),
+        }
         journal.write(head)
         return journal
 
@@ -106,7 +114,7 @@ def unfinished(folder: Path) -> Iterator[Journal]:
             os.close(held)
             continue
         steps = [entry["step"] for entry in entries[1:]]
-        yield Journal(path, head["operation"], record, head["host"], steps, head["discard"], held)
+        yield Journal(path, head["operation"], record, head["host"], steps, head["discard"], head.get("after", ""), held)
 
 
 def under_way(folder: Path) -> set[str]:
@@ -124,10 +132,3 @@ def under_way(folder: Path) -> set[str]:
         finally:
             os.close(held)
     return ids
-
-
-def fault(point: str) -> None:
-    """For tests alone: die (MNG_FAULT=POINT) or be interrupted (MNG_FAULT=POINT:int) here."""
-    wanted, _, how = os.environ.get("MNG_FAULT", "").partition(":")
-    if wanted == point:
-        os.kill(os.getpid(), signal.SIGINT if how == "int" else signal.SIGKILL)

@@ -9,13 +9,14 @@ from typing import NamedTuple
 
 from mng import output
 from mng.agents.journal import under_way
-from mng.host import Host, Probe, tmux
+from mng.host import Asleep, Host, Probe, tmux
 from mng.records import Work
 from mng.runner import File, Tree
-from mng.shell import Cmd, cmd
+from mng.shell import Cmd, cmd, raw
 from mng.sync.saved import save
 from mng.sync.source import Source, unplace
 
+CARRIED = raw('find "${TMPDIR:-/tmp}" -maxdepth 1 -type d -name "mng-carry-??????" -user "$(id -u)" -mtime +0')  # a day old
 WORK = re.compile(r"(.+)-([0-9a-f]{8})")
 
 
@@ -39,6 +40,9 @@ def leftovers(host: Host, probe: Probe, journals: Path) -> Iterator[Leftover]:
     What is looked at later was there earlier: sessions, names, agents, journals; else a create at work would seem left.
     """
     files = probe.files
+    if not isinstance(host, Asleep):
+        for path in host.runner.run(CARRIED, check=False).text.splitlines():
+            yield Leftover(f"what a killed move left in {path}", host, cmd("rm", "-rf", "--", path))
     names, agents = files.names(f"{host.dir}/names"), set(files.names(f"{host.dir}/agents"))
     busy = under_way(journals)
     for name in agents:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from invoke.context import Context
 
 from mng import output
@@ -50,20 +52,20 @@ def migrate(c: Context, o: MigrateOptions) -> AgentRow:
     running = source.status().state in ("RUNNING", "WAITING")
     stop(source.host, [source])
     try:
-        agent = made_there(o, inventory, source)
+        agent, journal = made_there(o, inventory, source)
     except BaseException:
         with uninterrupted():
             back(source, running)
         raise
     fault("migrate.made")
-    remove(source, Journal.begin(o.settings.host_dir / "journal", "destroy", source.record, source.host.name))
+    remove(source, journal)
     if done := release(inventory, source.host):
         output.note(done)
     return carry_on(agent, o, fresh=True, message=message)
 
 
-def made_there(o: MigrateOptions, inventory: Inventory, source: Agent) -> Agent:
-    """The agent on the other host, its program alive."""
+def made_there(o: MigrateOptions, inventory: Inventory, source: Agent) -> tuple[Agent, Journal]:
+    """The agent on the other host, its program alive, and the journal that says that then the source goes."""
     moved = {"new_branch": o.new_branch if "new_branch" in o.model_fields_set else False, "include_gitignored": True}
     o = o.like(source).model_copy(update=moved)
     host, new = host_for(o, inventory)
@@ -72,13 +74,23 @@ def made_there(o: MigrateOptions, inventory: Inventory, source: Agent) -> Agent:
         plan = as_it_is(copied(o.model_copy(update={"name": o.name or source.name}), inventory, source, host), source)
         root = source.record.work.root or source.record.work.path
         plan = plan._replace(state=[same(root=plan.record.work.root, was=digest(source.host.runner, root)), *plan.state])
-        agent = build(plan, o.settings.host_dir / "journal")
+        journals, after = o.settings.host_dir / "journal", f"{host.name} {plan.record.id}"
+        journal = Journal.begin(journals, "destroy", source.record, source.host.name, after=after)
         try:
-            agent.survives(0.3)
-        except MngError:
-            stop(host, [agent], 1)
-            remove(agent, Journal.begin(o.settings.host_dir / "journal", "destroy", agent.record, host.name, discard=True))
+            return alive(build(plan, journals), journals), journal
+        except BaseException:
+            journal.done()
             raise
+
+
+def alive(agent: Agent, journals: Path) -> Agent:
+    """Gone again if its program ends at once."""
+    try:
+        agent.survives(0.3)
+    except MngError:
+        stop(agent.host, [agent], 1)
+        remove(agent, Journal.begin(journals, "destroy", agent.record, agent.host.name, discard=True))
+        raise
     return agent
 
 

@@ -43,7 +43,7 @@ def carry(there: Runner, placement: Placement) -> list[str]:
         root = placement.source.path if placement.whole else f"{folder}/work"
         if not placement.whole:
             notes = staged(here, placement, folder, root)
-        here.run(cmd("tar", "-C", root, "-cf", "-", "."), timeout=None, live=lambda to, data: keep(tar, to, data))
+        packed(here, root, tar)
         tar.seek(0)
         done = there.run(cmd("sh", "-c", UNPACK, "sh", work.root, work.claim), stdin=tar, check=False, timeout=None)
     if done.code == 73:
@@ -64,9 +64,20 @@ def aside(runner: Runner) -> Iterator[str]:
             runner.run(cmd("rm", "-rf", "--", folder))
 
 
-def keep(file: IO[bytes], stream: str, data: bytes) -> None:
-    if stream == "out":
-        file.write(data)
+def packed(runner: Runner, root: str, file: IO[bytes]) -> None:
+    """All that is below `root`, as a tar."""
+    said = bytearray()
+
+    def take(stream: str, data: bytes) -> None:
+        if stream == "out":
+            file.write(data)
+        else:
+            said.extend(data)
+
+    done = runner.run(cmd("tar", "-C", root, "-cf", "-", "."), timeout=None, check=False, live=take)
+    if done.code:
+        words = (bytes(said) or done.err).decode(errors="replace").strip()
+        raise MngError(f"cannot read all of {root}: {words or f'tar ended with {done.code}'}")
 
 
 def staged(here: Runner, placement: Placement, folder: str, root: str) -> list[str]:
@@ -80,6 +91,8 @@ def staged(here: Runner, placement: Placement, folder: str, root: str) -> list[s
         url = here.run(cmd("git", "-C", top, "config", "remote.origin.url"), check=False).text
         if url:
             here.run(cmd("git", "-C", root, "remote", "set-url", "origin", url))
+        else:  # a folder here is no remote there; what came from it stays known
+            here.run(cmd("git", "-C", root, "config", "--remove-section", "remote.origin"), check=False)
         for key in ("user.name", "user.email"):  # who commits there is who commits here
             if who := here.run(cmd("git", "-C", top, "config", key), check=False).text:
                 here.run(cmd("git", "-C", root, "config", key, who))

@@ -71,7 +71,13 @@ class Engine:
         for words in (["link", "add", self.bridge, "type", "bridge"], ["addr", "add", f"{self.gateway}/24", "dev", self.bridge],
                       ["link", "set", self.bridge, "up"]):  # fmt: skip
             subprocess.run(["ip", *words], check=True, capture_output=True)
-        with (self.folder / "log").open("wb") as log:
+        self.run()
+        with rootfs().open("rb") as tar:
+            self.docker("import", "-", BASE, stdin=tar.fileno())
+
+    def run(self) -> None:
+        """Also once more, after it has ended."""
+        with (self.folder / "log").open("ab") as log:
             data = f"data-{os.getpid()}"  # what an engine before left may still be mounted
             places = {"data-root": data, "exec-root": "exec", "pidfile": "pid"}
             words = ["dockerd", "-H", self.host, *(f"--{option}={self.folder}/{name}" for option, name in places.items())]
@@ -81,8 +87,6 @@ class Engine:
         while not self.docker("version", "--format", "{{.Server.Version}}", check=False):
             assert time.monotonic() < end, f"dockerd does not start:\n{(self.folder / 'log').read_text()[-2000:]}"
             time.sleep(0.2)
-        with rootfs().open("rb") as tar:
-            self.docker("import", "-", BASE, stdin=tar.fileno())
 
     def end(self) -> None:
         for container in self.docker("ps", "-aq", check=False).split():
