@@ -10,6 +10,8 @@ from math import isnan
 from pathlib import Path
 
 from tests.bed.world import World
+from tests.bench import containers
+from tests.bench.containers import Containers, with_hosts
 from tests.bench.sides import Original, Ours, Side, Took
 
 Work = Callable[[Side, Took, int], None]  # does and measures a scenario once, in this round
@@ -186,6 +188,16 @@ SCENARIOS = [
     Scenario("destroy -f", 0.20, destroy),
     Scenario("TAB, 1 agent", 20, tab(1), 1, unit="ms"),
     Scenario("TAB, 200 agents", 20, tab(200), 200, unit="ms"),
+    Scenario("docker: create", 0.35, containers.create),
+    Scenario("docker: exec", 0.2, with_hosts(1, "exec", "a1", "true")),
+    Scenario("docker: message", 0.3, with_hosts(1, "message", "a1", "-m", "hello")),
+    Scenario("docker: list, 1 host", 0.2, with_hosts(1, "list")),
+    Scenario("docker: list, 5 hosts", 0.16, with_hosts(5, "list")),
+    Scenario("docker: snapshot", 0.35, with_hosts(1, "snapshot", "create", "a1")),
+    Scenario("docker: stop", 0.4, containers.stop),
+    Scenario("docker: start", 0.4, containers.start),
+    Scenario("docker: destroy -f", 0.25, containers.destroy(1)),
+    Scenario("docker: destroy -f, five", 0.08, containers.destroy(5)),
     Scenario("destroy -f --all, 200", 0.02, in_world(200, "destroy", "-f", "--all"), 200, once=True),
 ]
 
@@ -268,6 +280,7 @@ def main() -> int:
     finally:
         for side in [*sides, *others.values()]:
             side.end()
+        Containers.open.close()
         if Big.made:
             Big.made.end()
     return 0 if fine and ratio <= 0.5 else 1
