@@ -68,6 +68,7 @@ class Engine:
     def start(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(exist_ok=True)
+        subprocess.run(["ip", "link", "del", self.bridge], capture_output=True)  # that of an engine which was killed
         for words in (["link", "add", self.bridge, "type", "bridge"], ["addr", "add", f"{self.gateway}/24", "dev", self.bridge],
                       ["link", "set", self.bridge, "up"]):  # fmt: skip
             subprocess.run(["ip", *words], check=True, capture_output=True)
