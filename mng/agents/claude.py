@@ -199,9 +199,9 @@ class Claude(Hooked):
         return ""
 
     def answer(self, view: View, text: str) -> str | None:
-        """What it wrote after the last turn with this text."""
+        """What it wrote after the last turn with this text, by their times: the first answer may be written before its turn."""
         path, parts = self.transcript(view), None
-        for line in entries(self.tail(view, path)):
+        for line in sorted(entries(self.tail(view, path)), key=lambda line: str(line.get("timestamp", ""))):
             queued = line.get("attachment", {}).get("prompt") or line.get("content")  # read amid a turn, or later
             if plain(text) in (plain(said_by_user(line)), plain(queued)):
                 parts = list[str]()

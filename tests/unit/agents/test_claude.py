@@ -330,3 +330,16 @@ def test_trust_is_asked_of_the_main_repository() -> None:
     assert project(record()) == "/src"
     copy = Work(kind="copy", path="/w/a/sub", root="/w/a", repo="/src/.git")
     assert project(record().model_copy(update={"work": copy})) == "/w/a"
+
+
+def test_an_answer_that_is_written_before_its_turn(seen: Seen) -> None:
+    def line(at: int, kind: str, content: object, **more: Any) -> str:
+        return json.dumps({"type": kind, "timestamp": f"2026-01-01T00:00:0{at}Z", "message": {"content": content}, **more})
+
+    turn = {"origin": {"kind": "human"}, "promptSource": "typed"}
+    said = [line(1, "user", "more", **turn), line(4, "assistant", [{"type": "text", "text": "the second"}]),
+            line(2, "assistant", [{"type": "text", "text": "the first"}]), line(3, "user", "more", **turn)]  # fmt: skip
+    hook(seen, "SessionStart")
+    seen.answers(tail="".join(f"{one}\n" for one in ['{"type":"mode"}', *said]))
+    assert CLAUDE.answer(seen.view(), "more") == "the second"
+    assert CLAUDE.answer(seen.view(), "other") is None
