@@ -7,8 +7,9 @@ import io
 import json
 import tarfile
 import time
-from collections.abc import Iterator
+from collections.abc import Collection
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
@@ -16,8 +17,9 @@ from mng.errors import MngError, NotAvailable, NotFound, Unreachable
 from mng.fault import fault
 from mng.host import Asleep, Host, Remote
 from mng.inventory import images
+from mng.inventory.engine import SECONDS, Engine
 from mng.inventory.keys import known, new_pair, own_pair
-from mng.inventory.provider import Check, HostSpec, Snapshot, SnapshotSpec
+from mng.inventory.provider import BEING_MADE, Check, HostSpec, Kept, Snapshot, SnapshotSpec, Spare
 from mng.inventory.ssh import host_id
 from mng.names import check_name, new_id
 from mng.shell import cmd
@@ -29,9 +31,9 @@ if TYPE_CHECKING:
     from mng.runner import Runner, Tree
 
 HOME = "/root"
-SECONDS = 10.0  # to wait for an answer of the engine
 ENTRY = "/etc/mng/container.sh"
 PAUSED = 75  # exit code of a container whose agents were idle: see agents/watch.sh
+NEW = ".new-"  # in the name of a container that is to take another's place
 STOPS = 10  # seconds for its hooks when it is stopped
 SSHD = """HostKey /etc/mng/host_key
 AuthorizedKeysFile /etc/mng/authorized_keys
@@ -62,18 +64,16 @@ class Docker:
         self, name: str, owner: str, folder: Path, prefix: str, address: str = "", known: tuple[str, ...] = ()
     ) -> None:  # fmt: skip
         """`owner`: this installation's id, `folder`: where its keys are, `address`: of the engine (-H), `known`: its hosts."""
-        self.name, self.owner, self.folder, self.prefix, self.address = name, owner, folder, prefix, address
-        self.known = known
-        self._client: Any = None
+        self.name, self.owner, self.folder, self.prefix, self.known = name, owner, folder, prefix, known
+        self.engine = Engine(name, address)
 
     # --- what every provider does
 
     def hosts(self) -> list[Host]:
         """While the engine does not answer, those that were known, none of which can be reached."""
         try:
-            with self.translated():
-                found = self.client.containers.list(all=True, filters={"label": f"mng.owner={self.owner}"}, ignore_removed=True)
-            return [self.host_of(container) for container in found]
+            own = {container.labels["mng.host"]: container for container in self.containers()}
+            return [self.host_of(container) for container in own.values()]
         except (NotAvailable, Unreachable) as error:
             if not self.known:
                 raise
@@ -88,22 +88,24 @@ class Docker:
         """The container runs when this returns. Raises MngError; what was made is then gone again."""
         asked, id_ = images.Build.of(spec.build_args), new_id("host")
         name = check_name(spec.name or f"{self.name}-{id_[5:13]}")
-        with self.translated():
-            self.client.ping()
-        image = self.snapshot_image(spec.snapshot) if spec.snapshot else images.ready(self.program, asked)
+        with self.engine.translated():
+            self.engine.client.ping()
+        image = self.snapshot_image(spec.snapshot) if spec.snapshot else images.ready(self.engine.program, asked)
         facts = {"owner": self.owner, "host": id_, "name": name, "created": str(time.time()), "tags": json.dumps(spec.tags)}
         own_pair(self.folder)  # by which gc knows that there may be containers of ours
         words = [word for key, value in facts.items() for word in ("--label", f"mng.{key}={value}")]
         words += ["--init", "--name", f"{self.prefix}{name}", "--hostname", name, *HARDENED, *walls(asked)]
         words += [] if has_network(spec.start_args) else ["--publish", "127.0.0.1::22"]
         given = [word for arg in spec.start_args for word in start_words(arg)]
-        images.run(self.program, "create", "--user", "0", words, given, "--entrypoint", "sh", image, ENTRY, list(asked.ranges))
+        images.run(
+            self.engine.program, "create", "--user", "0", words, given, "--entrypoint", "sh", image, ENTRY, list(asked.ranges)
+        )
         try:
             fault("host.made")
             container = self.container(id_)
             self.furnish(container, id_)
             fault("host.furnished")
-            with self.translated():
+            with self.engine.translated():
                 container.start()
                 fault("host.started")
                 return self.host_of(self.settled(container))
@@ -112,9 +114,10 @@ class Docker:
                 self.remove(id_)
             raise
 
-    def start(self, host: Host) -> Host:
-        with self.translated():
+    def start(self, host: Host, snapshot: str = "") -> Host:
+        with self.engine.translated():
             container = self.container(host.id)
+            container = self.replaced(container, self.snapshot_image(snapshot)) if snapshot else container
             if container.status == "paused":
                 container.unpause()
             else:
@@ -122,20 +125,20 @@ class Docker:
             return self.host_of(self.settled(container))
 
     def stop(self, host: Host) -> None:
-        with self.translated():
+        with self.engine.translated():
             fault("host.stop")
             self.container(host.id).stop(timeout=STOPS)
             fault("host.stopped")
 
-    def destroy(self, host: Host) -> None:
+    def destroy(self, host: Host, keep: Collection[Kept] = ()) -> None:
         """With its snapshots that no other host was made from."""
-        for snapshot in self.snapshots(host):
+        for snapshot in [] if "snapshots" in keep else self.snapshots(host):
             with contextlib.suppress(MngError):
                 self.drop_snapshot(snapshot)
-        self.remove(host.id)
+        self.remove(host.id, volumes="volumes" not in keep)
 
     def age(self, host: Host) -> float:
-        with self.translated():
+        with self.engine.translated():
             return time.time() - float(self.container(host.id).labels["mng.created"])
 
     def snapshot(self, host: Host, spec: SnapshotSpec) -> Snapshot:
@@ -144,70 +147,63 @@ class Docker:
         labels = {"mng.snapshot": id_, "mng.owner": self.owner, "mng.of": host.id, "mng.title": spec.name or host.name}
         labels |= {"mng.description": spec.description, "mng.tags": json.dumps(spec.tags)}
         changes = [f"LABEL {key}={json.dumps(value)}" for key, value in labels.items()]
-        with self.translated():
+        with self.engine.translated():
             image = self.container(host.id).commit(repository="mng-snapshot", tag=id_, pause=spec.pause, changes=changes)
         fault("host.kept")
         return self.taken(image)
 
     def snapshots(self, host: Host | None = None) -> list[Snapshot]:
         labels = [f"mng.owner={self.owner}", f"mng.of={host.id}" if host else "mng.of"]
-        with self.translated():
-            found = [self.taken(image) for image in self.client.images.list(filters={"label": labels})]
+        with self.engine.translated():
+            found = [self.taken(image) for image in self.engine.client.images.list(filters={"label": labels})]
         return sorted((one for one in found if one.id), key=lambda one: one.created_at)
 
     def drop_snapshot(self, snapshot: Snapshot) -> None:
-        with self.translated():
-            self.client.images.remove(f"mng-snapshot:{snapshot.id}")
+        with self.engine.translated():
+            self.engine.client.images.remove(f"mng-snapshot:{snapshot.id}")
+
+    def spares(self) -> list[Spare]:
+        """Snapshots of hosts that are gone, and images that were built for hosts and have none, a quarter of an hour old."""
+        with self.engine.translated():
+            used = {one["ImageID"] for one in self.engine.client.api.containers(all=True)}
+            every = {image.id: image for image in self.engine.client.images.list(filters={"label": "mng.image"})}
+            remove = self.engine.client.images.remove
+            hosts = {container.labels["mng.host"] for container in self.containers()}
+            kept = [one for one in self.snapshots() if one.host_id not in hosts]
+            kept = [one for one in kept if self.engine.client.images.get(f"mng-snapshot:{one.id}").id not in used]
+            for id_ in list(used):  # what they were built on is used, too
+                while id_ := self.engine.client.api.inspect_image(id_).get("Parent", ""):
+                    used.add(id_)
+        built = [one for one in every.values() if one.id not in used and "mng.snapshot" not in one.labels]
+        return [
+            *(Spare(f"snapshot {one.id} ({one.name})", "snapshots", partial(self.drop_snapshot, one)) for one in kept),
+            *(
+                Spare(f"image {(one.tags or [one.short_id])[0]}", "build_cache", partial(remove, (one.tags or [one.id])[0]))
+                for one in built
+                if time.time() - created(one) > BEING_MADE
+            ),
+        ]
 
     def checks(self) -> list[Check]:
         try:
-            with self.translated():
-                return [Check(f"provider {self.name}", "ok", f"Docker {self.client.version()['Version']}")]
+            with self.engine.translated():
+                return [Check(f"provider {self.name}", "ok", f"Docker {self.engine.client.version()['Version']}")]
         except MngError as error:
             return [Check(f"provider {self.name}", "warning", error.what, error.hint)]
 
     # --- how
 
-    @property
-    def client(self) -> Any:
-        if self._client is None:
-            import docker
-
-            with self.translated():
-                self._client = (
-                    docker.DockerClient(self.address, timeout=SECONDS) if self.address else docker.from_env(timeout=SECONDS)
-                )
-        return self._client
-
-    @property
-    def program(self) -> tuple[str, ...]:
-        return ("docker", "-H", self.address) if self.address else ("docker",)
-
-    @contextlib.contextmanager
-    def translated(self) -> Iterator[None]:
-        """What the SDK raises, as our errors: an engine that does not answer is never "no such container"."""
-        from docker.errors import APIError, DockerException, ImageNotFound
-        from docker.errors import NotFound as Gone
-        from requests.exceptions import RequestException
-
-        try:
-            yield
-        except (Gone, ImageNotFound) as error:
-            raise NotFound(f"{self.name}: {error.explanation}", "see: mng list --hosts") from None
-        except APIError as error:
-            raise MngError(f"{self.name}: {error.explanation}") from None
-        except RequestException as error:
-            raise Unreachable(f"the Docker engine of {self.name} does not answer: {type(error).__name__}") from None
-        except DockerException as error:
-            what = f"no Docker engine at {self.address or 'DOCKER_HOST or the usual socket'}: {str(error).splitlines()[0][:120]}"
-            raise NotAvailable(what, "start it, e.g.: systemctl start docker") from None
+    def containers(self, host_id: str = "") -> list[Any]:
+        """Ours, or those of one host: the last is its own, one before that was to take its place."""
+        labels = [f"mng.owner={self.owner}", f"mng.host={host_id}" if host_id else "mng.host"]
+        with self.engine.translated():
+            found = self.engine.client.containers.list(all=True, filters={"label": labels}, ignore_removed=True)
+        if host_id and not found:
+            raise NotFound(f"{self.name}: the container of host {host_id} is gone", "see: mng gc")
+        return sorted(found, key=lambda one: str(one.attrs["Created"]), reverse=True)
 
     def container(self, host_id: str) -> Any:
-        with self.translated():
-            found = self.client.containers.list(all=True, filters={"label": [f"mng.owner={self.owner}", f"mng.host={host_id}"]})
-        if not found:
-            raise NotFound(f"{self.name}: the container of host {host_id} is gone", "see: mng gc")
-        return found[0]
+        return self.containers(host_id)[-1]
 
     def furnish(self, container: Any, id_: str) -> None:
         """Its key, by which it is known before the first connect, and ours."""
@@ -219,7 +215,7 @@ class Docker:
             "end": ((images.FILES / "end.sh").read_text(), 0o755),
         }  # fmt: skip
         known(self.folder, id_, mine.public)
-        with self.translated():
+        with self.engine.translated():
             container.put_archive("/", tarred({f"etc/mng/{name}": one for name, one in files.items()}))
 
     def settled(self, container: Any) -> Any:
@@ -235,9 +231,29 @@ class Docker:
             time.sleep(0.02)
         raise Unreachable(f"the container {container.name} has not started after {SECONDS:g} s")
 
-    def remove(self, host_id: str) -> None:
-        with self.translated():
-            self.container(host_id).remove(force=True, v=True)
+    def replaced(self, old: Any, image: str) -> Any:
+        """A container like it, from the image, with its volumes; it stays until that is made, and counts until it is gone."""
+        id_, config = old.labels["mng.host"], {**old.attrs["Config"], "Image": image}
+        for rest in self.containers(id_)[:-1]:  # of one that was killed
+            rest.remove(force=True)
+        networks: dict[str, dict[str, str]] = {name: {} for name in old.attrs["NetworkSettings"]["Networks"]}
+        host_config = {**old.attrs["HostConfig"], "VolumesFrom": [old.id]}
+        config |= {"HostConfig": host_config, "NetworkingConfig": {"EndpointsConfig": networks}}
+        name, sign = old.name.partition(NEW)[0], new_id("host")[5:11]
+        made = self.engine.client.api.create_container_from_config(config, f"{name}{NEW}{sign}")
+        fault("host.replaced")
+        new = self.engine.client.containers.get(made["Id"])
+        self.furnish(new, id_)
+        old.remove(force=True)
+        fault("host.alone")
+        new.rename(name)
+        return new
+
+    def remove(self, host_id: str, *, volumes: bool = True) -> None:
+        found = self.containers(host_id)
+        with self.engine.translated():
+            for container in found:
+                container.remove(force=True, v=volumes)
         (self.folder / "keys" / f"{host_id}.known_hosts").unlink(missing_ok=True)
 
     def snapshot_image(self, id_: str) -> str:
@@ -248,10 +264,9 @@ class Docker:
 
     def taken(self, image: Any) -> Snapshot:
         labels = image.attrs.get("Config", {}).get("Labels") or {}
-        created = datetime.fromisoformat(image.attrs["Created"][:19] + "+00:00").timestamp()
         return Snapshot(
-            labels.get("mng.snapshot", ""), labels.get("mng.title", ""), labels.get("mng.of", ""), created, image.attrs["Size"],
-            self.name, labels.get("mng.description", ""), json.loads(labels.get("mng.tags") or "{}"),
+            labels.get("mng.snapshot", ""), labels.get("mng.title", ""), labels.get("mng.of", ""), created(image),
+            image.attrs["Size"], self.name, labels.get("mng.description", ""), json.loads(labels.get("mng.tags") or "{}"),
         )  # fmt: skip
 
     def target(self, container: Any) -> Target:
@@ -261,10 +276,10 @@ class Docker:
         file = self.folder / "keys" / f"{id_}.known_hosts"
         options = [f"UserKnownHostsFile={file}", "GlobalKnownHostsFile=/dev/null", f"HostKeyAlias={id_}", "IdentitiesOnly=yes",
                    "StrictHostKeyChecking=yes", "IdentityAgent=none", "ForwardAgent=no"]  # fmt: skip
-        port = 0 if self.address.startswith(("ssh://", "tcp://")) else port_of(container)
+        port = 0 if self.engine.elsewhere else port_of(container)
         if not port:
             through = cmd(
-                *self.program,
+                *self.engine.program,
                 "exec",
                 "-i",
                 container.id,
@@ -290,7 +305,7 @@ class Docker:
         """The state files of a container that does not run."""
         there = Files(cast("Runner", None), f"{HOME}/.mng")
         for folder in ("agents", "names"):
-            with contextlib.suppress(NotFound), self.translated():
+            with contextlib.suppress(NotFound), self.engine.translated():
                 chunks, _ = container.get_archive(f"{HOME}/.mng/{folder}")
                 there.add(b"".join(chunks))
         return there
@@ -307,6 +322,10 @@ class Cut:
 
     def __getattr__(self, name: str) -> NoReturn:
         raise Unreachable(self.error.what, self.error.hint)
+
+
+def created(image: Any) -> float:
+    return datetime.fromisoformat(image.attrs["Created"][:19] + "+00:00").timestamp()
 
 
 def port_of(container: Any) -> int:

@@ -28,21 +28,8 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
-PARTS = (
-    "name",
-    "makes_hosts",
-    "age",
-    "hosts",
-    "named",
-    "create",
-    "start",
-    "stop",
-    "destroy",
-    "snapshot",
-    "snapshots",
-    "drop_snapshot",
-    "checks",
-)
+PARTS = ("name", "makes_hosts", "age", "hosts", "named", "create", "start", "stop", "destroy", "snapshot", "snapshots",
+         "drop_snapshot", "spares", "checks")  # fmt: skip
 
 
 class Found(NamedTuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import zlib
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -12,7 +13,7 @@ from mng.host import Host
 from mng.runner import LocalRunner
 
 if TYPE_CHECKING:
-    from mng.inventory.provider import Check, HostSpec, Snapshot, SnapshotSpec
+    from mng.inventory.provider import Check, HostSpec, Kept, Snapshot, SnapshotSpec, Spare
 
 
 class Local:
@@ -44,13 +45,15 @@ class Local:
             )
         return self.host
 
-    def start(self, host: Host) -> Host:
+    def start(self, host: Host, snapshot: str = "") -> Host:
+        if snapshot:
+            no("start from a snapshot")
         return host
 
     def stop(self, host: Host) -> None:
         no("stop")
 
-    def destroy(self, host: Host) -> None:
+    def destroy(self, host: Host, keep: Collection[Kept] = ()) -> None:
         no("be destroyed")
 
     def age(self, host: Host) -> float:
@@ -64,6 +67,9 @@ class Local:
 
     def drop_snapshot(self, snapshot: Snapshot) -> None:
         no("have snapshots")
+
+    def spares(self) -> list[Spare]:
+        return []
 
     def checks(self) -> list[Check]:
         from mng.inventory.provider import Check

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
 
 from mng.host import Host
 from mng.ssh.target import Target as Target
+
+BEING_MADE = 900.0  # seconds that a host may take to get its first agent
+Kept = Literal["snapshots", "volumes"]
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,14 @@ class SnapshotSpec(NamedTuple):
     pause: bool = True
 
 
+class Spare(NamedTuple):
+    """Something that a provider keeps and no host uses; `kind` is the option of gc that is for it."""
+
+    what: str
+    kind: Literal["snapshots", "volumes", "build_cache"]
+    remove: Callable[[], object]
+
+
 class Check(NamedTuple):
     """What `mng doctor` found; `missing` is what create can't do without, `mend` the command that helps."""
 
@@ -60,11 +72,12 @@ class Provider(Protocol):
     def hosts(self) -> list[Host]: ...
     def named(self, word: str) -> Host | None: ...
     def create(self, spec: HostSpec) -> Host: ...
-    def start(self, host: Host) -> Host: ...
+    def start(self, host: Host, snapshot: str = "") -> Host: ...  # from the state that this snapshot of it kept
     def stop(self, host: Host) -> None: ...
-    def destroy(self, host: Host) -> None: ...
+    def destroy(self, host: Host, keep: Collection[Kept] = ()) -> None: ...
     def age(self, host: Host) -> float: ...  # seconds since it was made
     def snapshot(self, host: Host, spec: SnapshotSpec) -> Snapshot: ...
     def snapshots(self, host: Host | None = None) -> list[Snapshot]: ...
     def drop_snapshot(self, snapshot: Snapshot) -> None: ...
+    def spares(self) -> list[Spare]: ...
     def checks(self) -> list[Check]: ...

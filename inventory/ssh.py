@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from mng.errors import NotAvailable, UsageError
 from mng.host import Host, Remote
-from mng.inventory.provider import Check, HostSpec, Snapshot, SnapshotSpec
+from mng.inventory.provider import Check, HostSpec, Kept, Snapshot, SnapshotSpec, Spare
 from mng.inventory.reach import probes
 from mng.settings import Settings, root_name
 from mng.ssh.runner import SshRunner
@@ -104,13 +104,15 @@ class Ssh:
             raise UsageError(f"which host of {self.name}?", f"--host NAME; {there}")
         return host
 
-    def start(self, host: Host) -> Host:
+    def start(self, host: Host, snapshot: str = "") -> Host:
+        if snapshot:
+            self.no("start from a snapshot")
         return host
 
     def stop(self, host: Host) -> None:
         self.no("stop a host")
 
-    def destroy(self, host: Host) -> None:
+    def destroy(self, host: Host, keep: Collection[Kept] = ()) -> None:
         self.no("destroy a host")
 
     def age(self, host: Host) -> float:
@@ -124,6 +126,9 @@ class Ssh:
 
     def drop_snapshot(self, snapshot: Snapshot) -> None:
         self.no("take snapshots")
+
+    def spares(self) -> list[Spare]:
+        return []
 
     def checks(self) -> list[Check]:
         """Whether each host answers, and has what is needed there."""

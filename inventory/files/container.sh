@@ -41,9 +41,17 @@ end() {
     kill -TERM "$server"
 }
 
+# Sessions have the variables of the image and of its start, too: a name and one line each.
+config=/etc/mng/sshd_config
+given=$(env | grep -E '^[A-Za-z_][A-Za-z_0-9]*=' | grep -vE '^(HOME|USER|LOGNAME|SHELL|PWD|OLDPWD|SHLVL|TERM|HOSTNAME|_)=' |
+    sed 's/[\\"]/\\&/g; s/.*/ "&"/' | tr -d '\n')
+grep -v '^SetEnv' $config >$config.new
+[ -z "$given" ] || echo "SetEnv$given" >>$config.new
+"$sshd" -t -f $config.new && mv $config.new $config
+
 mkdir -p "$dir/activity" && : >"$dir/activity/boot"
 hooks boot
-"$sshd" -D -e -f /etc/mng/sshd_config &
+"$sshd" -D -e -f $config &
 server=$!
 trap end TERM INT
 echo $$ >/run/mng-host

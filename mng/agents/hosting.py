@@ -8,9 +8,10 @@ from collections.abc import Collection, Iterator
 from mng import output
 from mng.agents.agent import Agent
 from mng.agents.ending import uninterrupted
-from mng.errors import MngError
+from mng.errors import MngError, NotFound, Refused, Unreachable
 from mng.host import Asleep, Host
 from mng.inventory.inventory import Inventory, on_host
+from mng.inventory.provider import Kept, SnapshotSpec
 from mng.names import new_id
 from mng.shell import cmd
 
@@ -22,6 +23,26 @@ def awake(inventory: Inventory, agent: Agent) -> Agent:
     with inventory.local.host.runner.lock(str(inventory.settings.host_dir / "locks" / agent.host.id), timeout=60):
         output.progress(f"starting host {agent.host.name}")
         return Agent(agent.record, inventory.provider(agent.host.provider).start(agent.host))
+
+
+def back(inventory: Inventory, host: Host, snapshot: str) -> Host:
+    """The host as one of its own snapshots kept it, running. Refused while agents run; what it is now is kept before."""
+    provider = inventory.provider(host.provider)
+    found = [one for one in provider.snapshots(host) if snapshot in (one.id, one.name)]
+    if not found:
+        raise NotFound(f"host {host.name} has no snapshot {snapshot!r}", "of another host: mng create NAME --snapshot ID")
+    if not isinstance(host, Asleep):
+        probe = host.probe()
+        if running := [pane.session for pane in probe.panes if pane.agent and not pane.dead]:
+            raise Refused(f"on host {host.name} run {', '.join(running)}", "stop them first: mng stop")
+        if not probe.reached:
+            raise Unreachable(probe.problem)
+    with inventory.local.host.runner.lock(str(inventory.settings.host_dir / "locks" / host.id), timeout=60):
+        kept = provider.snapshot(host, SnapshotSpec("before-start", f"before it was started from {found[-1].id}"))
+        output.note(f"host {host.name} as it was is kept as snapshot {kept.id}")
+        if not isinstance(host, Asleep):
+            provider.stop(host)
+        return provider.start(host, found[-1].id)
 
 
 def rest(inventory: Inventory, host: Host) -> str:
@@ -36,7 +57,7 @@ def rest(inventory: Inventory, host: Host) -> str:
     return f"host {host.name} stopped"
 
 
-def release(inventory: Inventory, host: Host, gone: Collection[str] = ()) -> str:
+def release(inventory: Inventory, host: Host, gone: Collection[str] = (), keep: Collection[Kept] = ()) -> str:
     """Destroy a host that mng made when no agent is on it any more (those of `gone` apart); what was done, in words."""
     provider = inventory.provider(host.provider)
     if not provider.makes_hosts:
@@ -44,7 +65,7 @@ def release(inventory: Inventory, host: Host, gone: Collection[str] = ()) -> str
     probe = host.probe()
     if not probe.reached or any(found.id not in gone for found in on_host(host, probe.files)):
         return ""
-    provider.destroy(host)
+    provider.destroy(host, keep)
     inventory.forget(host)
     return f"host {host.name} destroyed"
 

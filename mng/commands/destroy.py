@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 from invoke.context import Context
 
 from mng import hooks, output
@@ -18,6 +20,7 @@ from mng.cli.targets import TargetOptions
 from mng.errors import MngError, UsageError
 from mng.host import Host
 from mng.inventory.inventory import Inventory
+from mng.inventory.provider import Kept
 from mng.records import AgentRecord, Work
 from mng.rows import Results
 
@@ -31,6 +34,11 @@ class DestroyOptions(Options):
     gc: bool = option(True, help="finish what killed commands left, too")
     graceful_timeout: Duration = option(GRACE, help="how long programs may take to end")
     keep_logs: bool = option(False, help="keep the agent's logs, below logs/agents")
+    keep_containers: bool = option(False, help="keep the host, also without any agent")
+    keep_snapshots: bool = option(False, help="keep the snapshots of a host that goes (gc --snapshots removes them)")
+    keep_volumes: bool = option(False, help="keep the nameless volumes of a host that goes; those with a name always stay")
+    keep_images: bool = option(False, help="images always stay: gc --build-cache removes them")
+    keep_cache: bool = option(False, help="caches always stay: gc --machine-cache removes them")
     keep_clones: bool = option(False, help="keep the work dir and the branch")
     dry_run: bool = option(False, help="say what would be destroyed, destroy nothing")
 
@@ -92,7 +100,8 @@ def destroyed(inventory: Inventory, host: Host, agents: list[Agent], o: Destroy)
         return Outcome(name=agent.name, host=host.name, result="destroyed", detail=told(done))
 
     rows = [*refused, *side_by_side(one, fine, at_once=4)]
-    if fine and (done := release(inventory, host)):
+    keep = [kind for kind in get_args(Kept) if getattr(o, f"keep_{kind}")]
+    if fine and not o.keep_containers and (done := release(inventory, host, keep=keep)):
         output.note(done)
     return rows
 

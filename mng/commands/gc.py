@@ -18,23 +18,22 @@ from mng.errors import MngError, Unreachable
 from mng.host import Host
 from mng.inventory.inventory import Inventory
 from mng.inventory.inventory import on_host as agents_on
-from mng.inventory.provider import Provider
+from mng.inventory.provider import BEING_MADE, Provider, Spare
 from mng.rows import Results, Row
 
-BEING_MADE = 900.0  # seconds that a host may take to get its first agent
 KINDS = ("all_agent_resources", "machines", "snapshots", "volumes", "work_dirs", "logs", "build_cache", "machine_cache")
 
 
 class GcOptions(Options):
     """What is removed"""
 
-    all_agent_resources: bool = option(False, help="all but logs and caches (default)")
+    all_agent_resources: bool = option(False, help="all but snapshots, volumes, logs and caches (default)")
     work_dirs: bool = option(False, help="work dirs that no agent has, their work saved first")
     machines: bool = option(False, help="hosts that mng made and no agent is on")
-    snapshots: bool = option(False, help="snapshots of hosts that are gone")
+    snapshots: bool = option(False, help="snapshots of hosts that are gone, and from which none was made")
     volumes: bool = option(False, help="volumes of hosts that are gone")
     logs: bool = option(False, help="logs kept of destroyed agents, and mng's own older ones")
-    build_cache: bool = option(False, help="what providers keep to build faster")
+    build_cache: bool = option(False, help="images that were built for hosts and that none uses")
     machine_cache: bool = option(False, help="what mng keeps to answer faster")
 
 
@@ -99,8 +98,23 @@ def swept(o: Gc) -> Results[Gone]:
                 gone += on_host(inventory, host, o)
             except Unreachable as error:
                 gone.append(failed(o, f"host {host.name}", error, "unknown"))
+        gone += spares(provider, o)
     gone += [removed(one, o) for one in mine(inventory.host("local"), o)]
     return Results(gone, "" if gone else "nothing to remove")
+
+
+def spares(provider: Provider, o: Gc) -> Iterator[Gone]:
+    """What is only removed when it is asked for by its name."""
+    if not (o.snapshots or o.volumes or o.build_cache):
+        return
+    try:
+        found = provider.spares()
+    except MngError as error:
+        yield failed(o, f"provider {provider.name}", error, "unknown")
+        return
+    for one in found:
+        if getattr(o, one.kind):
+            yield removed(one, o)
 
 
 def left_alone(provider: Provider, host: Host) -> bool:
@@ -148,7 +162,7 @@ def mine(host: Host, o: Gc) -> Iterator[Leftover]:
         yield from own_cache(host, o.settings.user_dir)
 
 
-def removed(one: Leftover, o: Gc) -> Gone:
+def removed(one: Leftover | Spare, o: Gc) -> Gone:
     if o.dry_run:
         return Gone(what=one.what, result="would be removed")
     try:

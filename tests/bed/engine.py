@@ -7,6 +7,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
@@ -27,6 +28,7 @@ class Engine:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.host = f"unix://{folder}/docker.sock"
+        self.certs = folder / "certs"  # as DOCKER_CERT_PATH has it, for `tls`
         self.bridge = "mngt" + hashlib.sha256(str(folder).encode()).hexdigest()[:8]
         number = int(self.bridge[4:8], 16)
         self.gateway = f"10.{200 + number % 50}.{number // 50 % 250}.1"  # this machine, as containers see it
@@ -61,6 +63,11 @@ class Engine:
                 self.end()
                 shutil.rmtree(self.folder, ignore_errors=True)
 
+    @property
+    def tls(self) -> str:
+        """The same engine over TCP with TLS."""
+        return (self.folder / "tcp").read_text()
+
     def users(self) -> list[str]:
         file = self.folder / "users"
         return [pid for pid in (file.read_text().split() if file.exists() else []) if Path(f"/proc/{pid}").exists()]
@@ -72,9 +79,25 @@ class Engine:
         for words in (["link", "add", self.bridge, "type", "bridge"], ["addr", "add", f"{self.gateway}/24", "dev", self.bridge],
                       ["link", "set", self.bridge, "up"]):  # fmt: skip
             subprocess.run(["ip", *words], check=True, capture_output=True)
+        self.certify()
         self.run()
         with rootfs().open("rb") as tar:
             self.docker("import", "-", BASE, stdin=tar.fileno())
+
+    def certify(self) -> None:
+        self.certs.mkdir()
+        with socket.socket() as one:
+            one.bind(("127.0.0.1", 0))
+            (self.folder / "tcp").write_text(f"tcp://127.0.0.1:{one.getsockname()[1]}")
+        new = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+        (self.certs / "uses").write_text("subjectAltName=IP:127.0.0.1\nextendedKeyUsage=serverAuth,clientAuth\n")
+        for line in (
+            ["req", "-x509", *new, "-keyout", "ca-key.pem", "-out", "ca.pem", "-subj", "/CN=ca", "-days", "9"],
+            ["req", *new, "-keyout", "key.pem", "-out", "asked.pem", "-subj", "/CN=mng"],
+            ["x509", "-req", "-in", "asked.pem", "-CA", "ca.pem", "-CAkey", "ca-key.pem", "-CAcreateserial", "-out", "cert.pem",
+             "-days", "9", "-extfile", "uses"],
+        ):  # fmt: skip
+            subprocess.run(["openssl", *line], cwd=self.certs, check=True, capture_output=True)
 
     def run(self) -> None:
         """Also once more, after it has ended."""
@@ -82,6 +105,8 @@ class Engine:
             data = f"data-{os.getpid()}"  # what an engine before left may still be mounted
             places = {"data-root": data, "exec-root": "exec", "pidfile": "pid"}
             words = ["dockerd", "-H", self.host, *(f"--{option}={self.folder}/{name}" for option, name in places.items())]
+            files = {"tlscacert": "ca", "tlscert": "cert", "tlskey": "key"}
+            words += ["-H", self.tls, "--tlsverify", *(f"--{option}={self.certs}/{name}.pem" for option, name in files.items())]
             words += ["--bridge", self.bridge, "--iptables=false", "--ip-masq=false"]
             subprocess.run(["sh", "-c", 'setsid "$@" &', "sh", *words], stdout=log, stderr=log, check=True)
         end = time.monotonic() + 60
@@ -119,7 +144,7 @@ def rootfs() -> Path:
 @contextmanager
 def engine(run: str) -> Iterator[Engine]:
     """That of the test run of this name; skips, or fails in CI, where none can run."""
-    for program in ("dockerd", "docker", "debootstrap", "ip"):
+    for program in ("dockerd", "docker", "debootstrap", "ip", "openssl"):
         if not shutil.which(program):
             missing(f"{program} is not installed")
     if os.geteuid():

@@ -2,14 +2,23 @@
 
 import json
 import sys
+from collections.abc import Iterator
 
 import pytest
 
 from tests.bed.engine import Engine
+from tests.bed.sshd import Sshd
 from tests.bed.world import World
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 SLEEP = ("--agent-cmd", "sleep 99999", "--no-connect")
+
+
+@pytest.fixture
+def sshd(there: World) -> Iterator[Sshd]:
+    bed = Sshd(there)
+    yield bed
+    bed.end()
 
 
 def listed(world: World) -> dict[str, dict[str, str]]:
@@ -72,6 +81,81 @@ def test_snapshots(there: World) -> None:
     assert there.mng("snapshot", "destroy", "--snapshot", "nope", "-f", check=False).code == 3
     assert there.mng("snapshot", "destroy", "--all-snapshots", "doomed", "--dry-run").out.count("would be destroyed") == 1
     assert there.mng("snapshot", "create", "local", check=False).code == 6
+
+
+def test_a_host_goes_back_to_its_snapshot(there: World, docker: Engine) -> None:
+    given = ("-s", "--cpus=0.5", "-s", f"--volume={there.prefix}named:/named", "-s", "--volume=/nameless", "-s", "--env=OF=user")
+    there.mng("create", "web", "--in", "docker", "--host-name", "box", *given, *SLEEP)
+    there.mng("create", "other", "--host", "box", *SLEEP)
+    there.mng("exec", "web", "echo first | tee kept /named/kept /nameless/kept")
+    id_ = there.mng("snapshot", "web", "--name", "good", "--format", "{id}").out.strip()
+    there.mng("create", "late", "--host", "box", *SLEEP)
+    there.mng("exec", "web", "echo second | tee kept /named/kept /nameless/kept")
+    refused = there.mng("start", "web", "--snapshot", id_, check=False)
+    assert refused.code == 8 and "stop them first" in refused.err
+    there.mng("stop", "web", "other", "late")
+    assert there.mng("start", "web", "--snapshot", "none", check=False).code == 3
+    assert "would start" in there.mng("start", "web", "--snapshot", "good", "--dry-run").out
+    done = there.mng("start", "web", "late", "--snapshot", "good")
+    assert "as it was is kept as snapshot snap-" in done.err and "has no agent late" in done.err
+    shown = there.mng("exec", "web", "cat kept /named/kept /nameless/kept; echo $OF; hostname").out.split()
+    assert shown == ["first", "second", "second", "user", "box"], "what is on volumes is as it was"
+    assert {name: row["state"] for name, row in listed(there).items()} == {"web": "RUNNING", "other": "STOPPED"}
+    (container,) = docker.docker("ps", "-q", "--filter", f"name={there.prefix}").split()
+    assert docker.docker("inspect", "-f", "{{.HostConfig.NanoCpus}} {{.Name}}", container) == f"500000000 /{there.prefix}box"
+    there.mng("create", "before", "--in", "docker", "--snapshot", "before-start", "--no-connect")
+    assert there.mng("exec", "before", "cat kept").out == "second\n", "nothing of what it was is lost"
+    there.mng("destroy", "-f", "--all")
+    docker.docker("volume", "rm", f"{there.prefix}named")
+
+
+@pytest.mark.parametrize("how", ["ssh", "tls", "context"])
+def test_an_engine_elsewhere(there: World, docker: Engine, sshd: Sshd, how: str) -> None:
+    del there.env["DOCKER_HOST"]
+    if how == "tls":
+        there.env.update(DOCKER_HOST=docker.tls, DOCKER_TLS_VERIFY="1", DOCKER_CERT_PATH=str(docker.certs))
+    else:
+        sshd.start("far", env={"DOCKER_HOST": docker.host})
+    if how == "context":
+        there.run("docker", "context", "create", "far", "--docker", "host=ssh://far")
+        there.run("docker", "context", "use", "far")
+    provider = "docker"
+    if how == "ssh":
+        provider = "server"
+        there.mng("config", "set", "--scope", "user", "providers.server.backend", "docker")
+        there.mng("config", "set", "--scope", "user", "providers.server.host", "ssh://far")
+    there.mng("create", "web", "--in", provider, *SLEEP, timeout=180)
+    assert docker.docker("ps", "-q", "--filter", f"name={there.prefix}"), "on the engine that was meant"
+    (row,) = there.mng("list", "--json").json
+    assert row["state"] == "RUNNING" and " exec -i " in row["host"]["ssh"]["command"], "a port there is not one here"
+    (there.repo / "brought").write_text("by rsync")
+    there.mng("push", "web", ".")
+    assert there.mng("exec", "web", "cat brought").out == "by rsync"
+    there.mng("stop", "web")
+    there.mng("start", "web")
+    if how == "tls":
+        there.env["DOCKER_CERT_PATH"] = str(there.home)
+    else:
+        sshd.hosts["far"].drop()
+        sshd.hosts["far"].process.kill()
+    (row,) = there.mng("list", "--json").json
+    assert row["host"]["state"] == "UNREACHABLE"
+    assert (done := there.mng("destroy", "-f", "web", check=False)).code and "Traceback" not in done.err
+    assert docker.docker("ps", "-q", "--filter", f"name={there.prefix}"), "nothing is removed that can't be seen"
+
+
+def test_variables_of_the_image_and_of_its_start_are_those_of_sessions(there: World) -> None:
+    folder = there.root / "image"
+    folder.mkdir()
+    (folder / "Dockerfile").write_text('FROM debian:bookworm-slim\nENV PATH=/opt/tool/bin:$PATH TOOL="a \\"b\\" $HOME"\n')
+    odd = 'it\'s "one" \\ of $HOME #'
+    words = ("-b", f"context-dir={folder}", "-s", f"--env=ODD={odd}", "--env", "MINE=wins", "-s", "--env=MINE=loses")
+    there.mng("create", "web", "--in", "docker", *words, *SLEEP, timeout=180)
+    for _ in range(2):
+        assert there.mng("exec", "web", 'echo "$ODD"; echo $PATH; echo $MINE').out.splitlines()[::2] == [odd, "wins"]
+        assert there.mng("exec", "web", "echo $PATH").out.startswith("/opt/tool/bin:/usr/local/sbin:")
+        there.mng("stop", "web")
+        there.mng("start", "web")
 
 
 def test_walls(there: World) -> None:

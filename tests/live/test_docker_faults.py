@@ -17,14 +17,14 @@ SLEEP = ("--agent-cmd", "sleep 99999", "--no-connect")
 GC = """if True:
     import sys, mng.commands.gc
     from mng.main import main
-    sys.modules["mng.commands.gc"].BEING_MADE = 0.0
+    import mng.inventory.docker
+    sys.modules["mng.commands.gc"].BEING_MADE = mng.inventory.docker.BEING_MADE = 0.0
     main()"""
 
 
-def gc(world: World) -> None:
+def gc(world: World, *words: str) -> str:
     """Now, rather than when nobody can still be making what is there."""
-    for _ in range(2):
-        world.run(sys.executable, "-c", GC, "gc")
+    return "".join([world.run(sys.executable, "-c", GC, "gc", *words).out for _ in range(2)])
 
 
 def containers(world: World, docker: Engine) -> list[str]:
@@ -66,6 +66,25 @@ def test_killed_stop_and_snapshot(there: World, docker: Engine) -> None:
     assert there.mng("exec", "y", "cat kept").out == "precious\n"
     there.mng("destroy", "-f", "x", "y")
     assert containers(there, docker) == []
+
+
+@pytest.mark.parametrize("step", ["host.kept", "host.replaced", "host.alone"])
+def test_killed_start_from_a_snapshot(there: World, docker: Engine, step: str) -> None:
+    there.mng("create", "x", "--in", "docker", *SLEEP, timeout=180)
+    there.mng("exec", "x", "echo first > kept")
+    id_ = there.mng("snapshot", "x", "--format", "{id}").out.strip()
+    there.mng("exec", "x", "echo second > kept")
+    there.mng("stop", "x")
+    assert there.mng("start", "x", "--snapshot", id_, env={"MNG_FAULT": step}, check=False).code == -9
+    gc(there)
+    assert states(there) == {"x": ("STOPPED", "STOPPED")}
+    there.mng("start", "x")
+    assert there.mng("exec", "x", "cat kept").out == ("first\n" if step == "host.alone" else "second\n")
+    there.mng("stop", "x")
+    there.mng("start", "x", "--snapshot", id_)
+    assert there.mng("exec", "x", "cat kept").out == "first\n" and len(containers(there, docker)) == 1
+    there.mng("destroy", "-f", "x")
+    assert containers(there, docker) == [] and there.mng("snapshot", "list", "--json").json == []
 
 
 @pytest.mark.parametrize("step", ["host.started", "create.work", "migrate.made"])
@@ -116,3 +135,40 @@ def test_an_engine_that_ends_amid_a_create_and_is_back(alone: tuple[World, Engin
     assert json.loads(world.mng("list", "--json").out)[0]["name"] == "web" and len(containers(world, docker)) == 1
     assert "refs/mng/saved/web/" in "".join([(done := world.mng("destroy", "-f", "web")).err, done.out])
     assert containers(world, docker) == []
+
+
+def test_what_no_host_uses_is_removed_when_it_is_asked_for(alone: tuple[World, Engine]) -> None:
+    world, docker = alone
+
+    def images() -> list[str]:
+        names = docker.docker("images", "--format", "{{.Repository}}:{{.Tag}}").split()
+        return [name for name in names if name.startswith("mng-host:") or name == "<none>:<none>"]
+
+    folder = world.root / "image"
+    folder.mkdir()
+    (folder / "Dockerfile").write_text("FROM debian:bookworm-slim\nRUN touch /of-the-user\n")
+    world.mng("create", "own", "--in", "docker", "-b", f"context-dir={folder}", *SLEEP, timeout=180)
+    world.mng("create", "x", "--in", "docker", "-s", "--volume=/data", *SLEEP, timeout=180)
+    world.mng("exec", "x", "echo precious > /data/kept")
+    world.mng("snapshot", "x", "--name", "last")
+    words = ("--keep-snapshots", "--keep-volumes", "--keep-images", "--keep-cache")
+    assert "destroyed" in world.mng("destroy", "-f", "x", *words).out
+    assert docker.docker("volume", "ls", "-q"), "the volume without a name"
+    assert [row["name"] for row in world.mng("snapshot", "list", "--json").json] == ["last"]
+    assert "nothing to remove" in (said := world.mng("gc")).out + said.err, "a snapshot goes only when it is asked for"
+    world.mng("create", "y", "--in", "docker", "--snapshot", "last", "--no-connect")
+    assert "last" not in gc(world, "--snapshots", "--volumes")
+    world.mng("destroy", "-f", "y", "--keep-containers")
+    assert len(containers(world, docker)) == 2, "without an agent, but kept"
+    gc(world)
+    before = images()
+    assert len(containers(world, docker)) == 1 and len(before) >= 2
+    assert "would be removed" in gc(world, "--snapshots", "--dry-run")
+    assert "(last)" in gc(world, "--snapshots")
+    assert world.mng("snapshot", "list", "--json").json == []
+    assert "mng-host:" in gc(world, "--build-cache") and 0 < len(images()) < len(before)
+    world.mng("stop", "own")
+    world.mng("start", "own")
+    world.mng("destroy", "-f", "own")
+    gc(world, "--build-cache")
+    assert images() == [] and docker.docker("images", "-q", "debian:bookworm-slim"), "what mng did not make stays"

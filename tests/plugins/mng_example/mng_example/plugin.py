@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from mng.cli.command import Command, command
 from mng.cli.options import CommonOptions, Options, option
 from mng.errors import MngError, NotAvailable
 from mng.host import Host, Probe
-from mng.inventory.provider import Check, HostSpec, Provider, Snapshot, SnapshotSpec
+from mng.inventory.provider import Check, HostSpec, Kept, Provider, Snapshot, SnapshotSpec, Spare
 from mng.plugins import hookimpl
 from mng.records import AgentRecord
 from mng.roles import ops
@@ -63,13 +63,13 @@ class Sheds:
         (self.root / (spec.name or "shed")).mkdir(parents=True, exist_ok=True)
         return self.host(spec.name or "shed")
 
-    def start(self, host: Host) -> Host:
+    def start(self, host: Host, snapshot: str = "") -> Host:
         return host
 
     def stop(self, host: Host) -> None:
         raise NotAvailable("a shed can't be stopped")
 
-    def destroy(self, host: Host) -> None:
+    def destroy(self, host: Host, keep: Collection[Kept] = ()) -> None:
         raise NotAvailable("a shed stays")
 
     def age(self, host: Host) -> float:
@@ -83,6 +83,9 @@ class Sheds:
 
     def drop_snapshot(self, snapshot: Snapshot) -> None:
         raise NotAvailable("sheds have no snapshots")
+
+    def spares(self) -> list[Spare]:
+        return []
 
     def checks(self) -> list[Check]:
         return [Check("sheds", "ok", f"{len(self.hosts())} there")]
