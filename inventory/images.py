@@ -82,7 +82,7 @@ def ranges(text: str) -> list[str]:
 def ready(docker: tuple[str, ...], asked: Build) -> str:
     """The name of an image that is fit to be a host, built if it is not there yet. Raises MngError with what docker said."""
     base = asked.image or DEFAULT
-    if asked.dockerfile or asked.words:
+    if asked.dockerfile or asked.words or asked.context:
         base = built(docker, asked)
     wanted = (FILES / "install.sh").read_text()
     base_id = said(docker, "image", "inspect", "--format", "{{.Id}}", base, quiet=True)

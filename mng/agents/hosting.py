@@ -8,11 +8,12 @@ from collections.abc import Collection, Iterator
 from mng import output
 from mng.agents.agent import Agent
 from mng.agents.ending import uninterrupted
-from mng.errors import MngError, NotFound, Refused, Unreachable
+from mng.errors import MngError, NotFound, Refused, Unreachable, UsageError
 from mng.host import Asleep, Host
 from mng.inventory.inventory import Inventory, on_host
 from mng.inventory.provider import Kept, SnapshotSpec
 from mng.names import new_id
+from mng.records import AgentRecord
 from mng.shell import cmd
 
 
@@ -70,22 +71,42 @@ def release(inventory: Inventory, host: Host, gone: Collection[str] = (), keep: 
     return f"host {host.name} destroyed"
 
 
-def adopt(host: Host, name: str) -> Agent | None:
-    """The agent on a host made from a snapshot, as one of its own: another id and name, the same work and conversation.
+def adopt(inventory: Inventory, host: Host, name: str) -> Agent | None:
+    """The oldest agent on a host made from a snapshot, by this name; all on it get ids of their own. None without any.
 
-    Of several it is the oldest; the others stay as they are. None without any.
+    If that fails, the host is destroyed again.
     """
-    found = [one.record for one in on_host(host, host.tree()) if one.record]
+    try:
+        return adopted(host, name)
+    except BaseException:
+        with uninterrupted():
+            inventory.provider(host.provider).destroy(host)
+        raise
+
+
+def adopted(host: Host, name: str) -> Agent | None:
+    found = sorted((one.record for one in on_host(host, host.tree()) if one.record), key=lambda record: record.create_time)
     if not found:
         return None
-    old = min(found, key=lambda record: record.create_time)
+    if name in [record.name for record in found[1:]]:
+        raise UsageError(f"the snapshot has an agent {name} beside {found[0].name}", "choose another name")
+    agents = [readopted(host, record) for record in found]
+    agent = agents[0]
+    if name != agent.name:
+        host.runner.run(cmd("mv", "-f", "--", host.claim(agent.name), host.claim(name)))
+        agent.record.name = name
+    for one in agents:
+        one.save()
+    return agent
+
+
+def readopted(host: Host, old: AgentRecord) -> Agent:
+    """The same work and conversation by another id."""
     id_ = new_id("agent")
     work = old.work.model_copy(update={"claim": old.work.claim.replace(old.id, id_)})
-    agent = Agent(old.model_copy(update={"id": id_, "name": name, "work": work, "host_id": host.id}), host)
-    claim = cmd("ln", "-sfn", "--", f"../agents/{id_}", host.claim(name))
-    line = cmd("mv", "--", host.agent_dir(old.id), agent.folder).then(claim)
-    host.runner.run(line if name == old.name else line.then(cmd("rm", "-f", "--", host.claim(old.name))))
-    agent.save()
+    agent = Agent(old.model_copy(update={"id": id_, "work": work, "host_id": host.id}), host)
+    claim = cmd("ln", "-sfn", "--", f"../agents/{id_}", host.claim(old.name))
+    host.runner.run(cmd("mv", "--", host.agent_dir(old.id), agent.folder).then(claim))
     return agent
 
 

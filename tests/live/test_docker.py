@@ -103,6 +103,7 @@ def test_a_host_goes_back_to_its_snapshot(there: World, docker: Engine) -> None:
     assert {name: row["state"] for name, row in listed(there).items()} == {"web": "RUNNING", "other": "STOPPED"}
     (container,) = docker.docker("ps", "-q", "--filter", f"name={there.prefix}").split()
     assert docker.docker("inspect", "-f", "{{.HostConfig.NanoCpus}} {{.Name}}", container) == f"500000000 /{there.prefix}box"
+    assert there.mng("create", "late", "--in", "docker", "--snapshot", "before-start", check=False).code == 2
     there.mng("create", "before", "--in", "docker", "--snapshot", "before-start", "--no-connect")
     assert there.mng("exec", "before", "cat kept").out == "second\n", "nothing of what it was is lost"
     there.mng("destroy", "-f", "--all")
