@@ -11,7 +11,6 @@ from typing import Any, ClassVar
 from mng.agents import tmux
 from mng.agents.hooked import Hooked, fields, hook_path, visible
 from mng.agents.types import Status, View, launch_words, program_of
-from mng.errors import NotAvailable
 from mng.host import Host
 from mng.records import AgentRecord
 from mng.roles.codex import INSTALL
@@ -32,6 +31,7 @@ USUAL_ENV = (
 LAG = 1.5  # seconds that the title may be behind the hooks
 OPTIONS = ["--no-daemon", "--dangerously-bypass-hook-trust", "-c", "check_for_update_on_startup=false",
            "-c", 'tui.terminal_title=["activity","project"]']  # fmt: skip
+PUT = 'to=${CODEX_HOME:-$HOME/.codex}/sessions/$1; [ -e "$to" ] || { mkdir -p "${to%/*}" && cp "$0" "$to"; }'
 QUEUE = "Messages to be submitted after next tool call"
 
 
@@ -64,7 +64,15 @@ class Codex(Hooked):
         return record.model_copy(update={"plugin": {**record.plugin, "branched_from": session}}) if session else record
 
     def bring(self, record: AgentRecord, source: View, host: Host) -> tuple[AgentRecord, dict[str, bytes]]:
-        raise NotAvailable(f"a conversation of {self.name} stays on its host", f"begin another there: --type {self.name}")
+        """The rollout, which is put among codex's own there: by its place and name it is found."""
+        path = self.rollout(source)
+        said = source.host.runner.get([path]).get(path, b"") if path else b""
+        place = path.rpartition("/sessions/")[2]
+        record = self.branch(record, source)
+        if not said or not place or "branched_from" not in record.plugin:
+            return record, {}
+        record = record.model_copy(update={"plugin": {**record.plugin, "rollout": place}})
+        return record, {f"{host.agent_dir(record.id)}/plugin/codex/branch.jsonl": said}
 
     def launch(self, record: AgentRecord, host: Host, *, resume: bool) -> Cmd:
         folder = f"{host.agent_dir(record.id)}/plugin/codex"
@@ -74,7 +82,10 @@ class Codex(Hooked):
             words = ["fork", trunk, "-C", record.work.path]  # without -C it asks which of two folders to work in
         line = launch_words(self, record, words, OPTIONS, trust(record), hooks(hook_path(host), folder), record.args)
         title = cmd("printf", f"\\033]2;{STARTING}\\007")
-        return joined(joined(cmd("mkdir", "-p", folder), "; ", title), "; ", line)
+        before = cmd("mkdir", "-p", folder)
+        if words[:1] == ["fork"] and (place := record.plugin.get("rollout")):
+            before = before.then(cmd("sh", "-c", PUT, f"{folder}/branch.jsonl", place))
+        return joined(joined(before, "; ", title), "; ", line)
 
     def roles(self, record: AgentRecord, host: Host) -> list[Role]:
         return [

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from mng.agents.types import AgentType, Status, View, launch_words, program_of
-from mng.errors import MngError, NotAvailable
+from mng.errors import MngError
 from mng.host import Host
 from mng.records import AgentRecord
 from mng.roles.opencode import CURL, INSTALL
@@ -67,7 +67,12 @@ class Opencode(AgentType):
         return record.model_copy(update={"args": args, "plugin": {**record.plugin, "branched_from": session}})
 
     def bring(self, record: AgentRecord, source: View, host: Host) -> tuple[AgentRecord, dict[str, bytes]]:
-        raise NotAvailable(f"a conversation of {self.name} stays on its host", f"begin another there: --type {self.name}")
+        """Exported where it is; the first start there imports it."""
+        mine = self.branch(record, source)
+        if not (trunk := mine.plugin.get("branched_from")):
+            return mine, {}
+        exported = cmd(program_of(self, source.record), "export", trunk).within(source.record.work.path)
+        return mine, {f"{host.agent_dir(record.id)}/plugin/opencode/trunk.json": source.host.runner.run(exported).out}
 
     def launch(self, record: AgentRecord, host: Host, *, resume: bool) -> Cmd:
         folder, before = f"{host.agent_dir(record.id)}/plugin/opencode", raw("")
@@ -131,8 +136,11 @@ class Opencode(AgentType):
 def branched(program: list[str], trunk: str, mark: str, folder: str) -> Cmd:
     """Copies a conversation, its ids ending in `mark`: `opencode --fork` would go on working in the other's folder."""
     renamed = f's/"(ses|msg|prt)_([0-9a-f]{{12}}[A-Za-z0-9]{{8}})[A-Za-z0-9]{{6}}"/"\\1_\\2{mark}"/g'
-    file = f"{folder}/branch.json"
-    copied = cmd(program, "export", trunk).pipe(cmd("sed", "-E", renamed)).to(file).then(cmd(program, "import", file))
+    file, brought = f"{folder}/branch.json", f"{folder}/trunk.json"  # of an agent on another host
+    exported = cmd("test", "-s", brought).then(cmd("cat", brought)).either(cmd(program, "export", trunk))
+    copied = (
+        Cmd(f"{{ {exported.line}; }}", exported.shown).pipe(cmd("sed", "-E", renamed)).to(file).then(cmd(program, "import", file))
+    )
     told = cmd("printf", "%s\\n", trunk[:-6] + mark).to(f"{folder}/session")
     whole = cmd("umask", "077").then(cmd("mkdir", "-p", "--", folder)).then(copied).then(told)
     return joined(Cmd(f"({whole.line})", whole.shown), "; ", cmd("rm", "-f", "--", file))

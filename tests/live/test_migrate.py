@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.bed.model_server import ModelServer
 from tests.bed.sshd import Sshd
 from tests.bed.world import World
 from tests.live.test_clone import unsettle
@@ -110,6 +111,34 @@ def test_killed_on_the_way(roads: World, step: str) -> None:
     if not complete:
         roads.mng("migrate", "a", "--host", "box", "--no-connect")
         assert state(roads) == before
+
+
+@pytest.mark.agents
+def test_the_conversation_of_a_real_agent_goes_along(world: World, model: ModelServer, real: str) -> None:
+    bed = Sshd(world)
+    env = {name: value for name, value in world.env.items() if name not in ("HOME", "MNG_HOST_DIR", "TMUX_TMPDIR")}
+    try:
+        box = bed.start("box", env={name: value for name, value in env.items() if not name.startswith("MNG_")})
+        for name in (".claude.json", ".claude/settings.json", ".codex/config.toml", ".config/opencode/opencode.json"):
+            if (world.home / name).exists():  # its user is logged in there, too
+                (box.home / name).parent.mkdir(parents=True, exist_ok=True)
+                (box.home / name).write_bytes((world.home / name).read_bytes())
+        world.mng("create", "a", real, "--no-connect", "--await-ready", timeout=120)
+        world.mng("message", "a", "-m", "zebra", "--wait", timeout=120)
+        for name, words, host in (("a", ["migrate", "a"], "box"), ("b", ["clone", "a", "b"], "local")):
+            world.mng(*words, "--host", host, "--no-connect", "--await-ready", timeout=180)
+            text = f"words on {host}"
+            assert f"ECHO: {text}" in world.mng("message", name, "-m", text, "--wait", timeout=120).out
+            said = json.dumps(model.requests(text)[-1].body)
+            assert "zebra" in said and ("words on box" in said) == (host in ("box", "local"))
+        world.mng("stop", "a")
+        world.mng("start", "a", timeout=120)
+        world.mng("message", "a", "-m", "once more", "--wait", timeout=120)
+        said = json.dumps(model.requests("once more")[-1].body)
+        assert "words on box" in said and "words on local" not in said
+        world.mng("destroy", "-f", "a", "b")
+    finally:
+        bed.end()
 
 
 def test_what_can_not_be_moved(roads: World) -> None:
