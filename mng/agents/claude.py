@@ -99,10 +99,12 @@ class Claude(Hooked):
     def launch(self, record: AgentRecord, host: Host, *, resume: bool) -> Cmd:
         folder = f"{host.agent_dir(record.id)}/plugin/claude"
         kept = self.session(host, record.id) if resume else {}
+        said = kept.get("transcript_path", "")
+        goes_on = bool(said) and host.runner.run(cmd("test", "-s", said), check=False).code == 0
+        if kept.get("source") == "resume" and not goes_on:
+            kept = {}  # a fork's, which tells of its trunk until it is asked something
         session, words, args = kept.get("session_id") or record.plugin.get("session_id", ""), list[str](), record.args
         if session:
-            said = kept.get("transcript_path", "")
-            goes_on = bool(said) and host.runner.run(cmd("test", "-s", said), check=False).code == 0
             words, args = ["--resume" if goes_on else "--session-id", session], without_session(args)
             if not goes_on and record.plugin.get("branched_from"):
                 words = ["--resume", f"{folder}/branch.jsonl", "--fork-session", *words]

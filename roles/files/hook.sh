@@ -1,5 +1,6 @@
 # hook.sh EVENT FOLDER: keep what an agent's program tells of itself by its hooks, one JSON object on stdin, where `mng list` reads it:
-# `status` is the latest event, `permission` and `session` the latest of their kind; the head of each has all that counts.
+# `status` is the latest event, `permission` the latest of its kind, `session` the latest start of a session or prompt in it (a start
+# that forks another tells of that one); the head of each has all that counts.
 # Prints nothing: what a hook prints becomes part of the conversation.
 exec >/dev/null 2>&1
 umask 077
@@ -12,7 +13,7 @@ esac
 new=$2/.new.$$
 { head -c 4096; cat >/dev/null; } >"$new"
 case $1 in
-SessionStart) cp "$new" "$new.copy" && mv -f "$new.copy" "$2/session" ;;
+SessionStart | UserPromptSubmit) ! grep -q '"transcript_path"' "$new" || { cp "$new" "$new.copy" && mv -f "$new.copy" "$2/session"; } ;;
 PermissionRequest) cp "$new" "$new.copy" && mv -f "$new.copy" "$2/permission" ;;
 esac
 mv -f "$new" "$2/status"

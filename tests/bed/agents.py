@@ -56,7 +56,8 @@ def set_up(world: World, model: ModelServer, name: str) -> None:
     if not installed(name) or not which("node"):
         missing(f"{PACKAGES[name]} is not installed in {PLACE}")
     (world.bin / name).symlink_to(program(name))
-    world.env["MNG_COMMANDS_CREATE_READY_TIMEOUT"] = "60"  # a busy machine starts them late
+    for command in ("CREATE", "CLONE", "MIGRATE"):
+        world.env[f"MNG_COMMANDS_{command}_READY_TIMEOUT"] = "60"  # a busy machine starts them late
     {"claude": claude, "codex": codex, "opencode": opencode}[name](world, model.url)
 
 

@@ -1,10 +1,10 @@
 """mng clone: the work, the environment and the conversation of an agent, in another that goes its own way."""
 
-import json
 from pathlib import Path
 
 import pytest
 
+from mng.agents.hooked import fields
 from tests.bed.world import World
 
 pytestmark = pytest.mark.live
@@ -146,4 +146,4 @@ def transcript(world: World, name: str, kind: str) -> str:
     folder = world.folder(name) / "plugin" / kind
     if kind == "opencode":
         return world.run("opencode", "export", (folder / "session").read_text().strip(), cwd=work(world, name)).out
-    return Path(json.loads((folder / "session").read_text())["transcript_path"]).read_text()
+    return Path(fields((folder / "session").read_bytes())["transcript_path"]).read_text()

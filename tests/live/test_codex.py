@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from mng.agents.hooked import fields
 from tests.bed.model_server import ModelServer
 from tests.bed.world import World
 
@@ -31,7 +32,7 @@ def settled(world: World, *wanted: str) -> None:
 
 def session(world: World) -> dict[str, Any]:
     """What the first hook told."""
-    return dict(json.loads((world.folder("a") / "plugin" / "codex" / "session").read_text()))
+    return fields((world.folder("a") / "plugin" / "codex" / "session").read_bytes())  # only the head of it is there
 
 
 def said(world: World, role: str) -> list[str]:

@@ -267,5 +267,5 @@ def test_the_hook_keeps_the_head_of_the_latest_event(tmp_path: Path) -> None:
     hook(folder, "Stop", event("Stop"))
     assert sorted(path.name for path in folder.iterdir()) == ["permission", "session", "status"]
     kept = {path.name: fields(path.read_bytes())["hook_event_name"] for path in folder.iterdir()}
-    assert kept == {"permission": "PermissionRequest", "session": "SessionStart", "status": "Stop"}
+    assert kept == {"permission": "PermissionRequest", "session": "UserPromptSubmit", "status": "Stop"}
     assert {path.name for path in (tmp_path / "activity").iterdir()} == {"agent", "user"}
