@@ -155,7 +155,8 @@ def move(o: Move, source: Place, target: Place, agent: Agent | None, doing: str,
     sent = Sent(source=str(source), target=str(target), mode=mode, dry_run=o.dry_run)
     only: tuple[str, ...] | None = None
     if mode != "files":
-        one, other = Side.of(source, refs=True, each=True).there(), Side.of(target, refs=True, each=True).there()
+        one, other = Side.both(source, target, refs=True, each=True)
+        other.there()
         brought = with_commits(o, one, other, doing, branch or "", whole=mode == "full")
         known = {"branch": brought.branch, "commit": brought.commit, "saved": brought.saved, "relation": brought.relation}
         sent = sent.model_copy(update={**known, "changes": [f"change {path}" for path in brought.changed]})

@@ -87,10 +87,12 @@ def ssh_words(host: Host) -> tuple[list[str], str]:
     return ["ssh", *SSH, *words], address
 
 
-def run(source: Place, target: Place, asked: Asked, *, folder: bool = True, dry: bool = False, doing: str = "") -> Moved:
-    """The target's files are as before until all has arrived. `folder`: what is in it, not itself."""
+def run(
+    source: Place, target: Place, asked: Asked, *, folder: bool = True, dry: bool = False, whole: bool = False, doing: str = ""
+) -> Moved:
+    """The target's files are as before until all has arrived, or it is `whole`ly new. `folder`: what is in it, not itself."""
     if not source.host.local and not target.host.local and source.host.id != target.host.id:
-        return by_way_of_here(source, target, asked, folder, dry, doing)
+        return by_way_of_here(source, target, asked, folder, dry, whole, doing)
     host, far = (source.host, None) if source.host.id == target.host.id else ends(source, target)
     begin, end = source.path.rstrip("/") + "/" * folder or "/", target.path.rstrip("/") + "/"
     words: list[str] = []
@@ -99,7 +101,9 @@ def run(source: Place, target: Place, asked: Asked, *, folder: bool = True, dry:
         spelled = f"[{address}]" if ":" in address else address
         words = ["-e", " ".join(shell_word(word) for word in ssh)]
         begin, end = (f"{spelled}:{path}" if place.host is far else path for place, path in ((source, begin), (target, end)))
-    listing = ["-n", "--out-format=%i %n"] if dry else ["--delay-updates", "--info=progress2", "--stats", "--no-h"]
+    listing = (
+        ["-n", "--out-format=%i %n"] if dry else ["--delay-updates"] * (not whole) + ["--info=progress2", "--stats", "--no-h"]
+    )
     delete = ["--delete-missing-args"] if asked.only is not None else ["--delete-delay"] if asked.delete else []
     given = ["-r", "--filter=. -"] if asked.only is None else ["-r", "--files-from=-"]
     names = asked.rules if asked.only is None else [f"./{path}" for path in asked.only]  # or # and ; begin a comment
@@ -123,7 +127,7 @@ def ends(source: Place, target: Place) -> tuple[Host, Host]:
     return (source.host, target.host) if source.host.local else (target.host, source.host)
 
 
-def by_way_of_here(source: Place, target: Place, asked: Asked, folder: bool, dry: bool, doing: str) -> Moved:
+def by_way_of_here(source: Place, target: Place, asked: Asked, folder: bool, dry: bool, whole: bool, doing: str) -> Moved:
     """Between two hosts that need not know each other."""
     from mng.inventory.local import Local
 
@@ -131,11 +135,10 @@ def by_way_of_here(source: Place, target: Place, asked: Asked, folder: bool, dry
     with tempfile.TemporaryDirectory(prefix="mng-") as between:
         stage = Place(here, between, "here")
         first = asked.rules if asked.only is None else ()
-        run(source, stage, Asked(first, words=asked.words, only=asked.only), folder=folder, doing=doing)
+        run(source, stage, Asked(first, words=asked.words, only=asked.only), folder=folder, whole=True, doing=doing)
         name = source.path.rpartition("/")[2]
-        return run(
-            stage if folder else stage._replace(path=f"{between}/{name}"), target, asked, folder=folder, dry=dry, doing=doing
-        )
+        stage = stage if folder else stage._replace(path=f"{between}/{name}")
+        return run(stage, target, asked, folder=folder, dry=dry, whole=whole, doing=doing)
 
 
 class Seen:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -76,6 +77,13 @@ class Side:
             tuple(path for state, path in found if state == "??"),
             tuple(path for state, path in found if state == "!!"),
         )  # fmt: skip
+
+    @classmethod
+    def both(cls, source: Place, target: Place, *, each: bool = False, refs: bool = False) -> tuple[Side, Side]:
+        """Side by side. NotFound without a source."""
+        with ThreadPoolExecutor(1) as pool:
+            other = pool.submit(cls.of, target, each=each, refs=refs)
+            return cls.of(source, each=each, refs=refs).there(), other.result()
 
     def there(self) -> Side:
         """NotFound without anything at it."""

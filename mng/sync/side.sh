@@ -11,7 +11,7 @@ else
     exit
 fi
 for one in .* *; do
-    case $one in . | ..) ;; *) if [ -e "$one" ] || [ -L "$one" ]; then kind=$kind+; break; fi ;; esac
+    case $one in . | .. | .~tmp~) ;; *) if [ -e "$one" ] || [ -L "$one" ]; then kind=$kind+; break; fi ;; esac
 done
 printf '%s\0' "$(pwd -P)" "$kind"
 if ! (unset -f git && command -v git) > /dev/null || ! facts=$(git rev-parse --is-bare-repository --show-prefix --absolute-git-dir --git-common-dir 2> /dev/null); then

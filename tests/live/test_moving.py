@@ -400,6 +400,22 @@ def test_killed_in_the_middle_the_target_is_as_before_or_whole(pair: Pair, sign:
     assert tree(pair.work) == whole
 
 
+@pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGINT])
+def test_killed_in_the_middle_a_new_folder_is_empty_or_whole(pair: Pair, sign: int) -> None:
+    big(pair, pair.here, 20)
+    (pair.here / "-odd\nname").mkdir(mode=0o750)
+    pair.here.chmod(0o700)
+    new, whole = pair.work / "new", tree(pair.here)
+    slow = pair.world.start("mng", "push", "web:new", "--rsync-arg=--bwlimit=15000")
+    pair.world.wait(lambda: list(new.glob(".~tmp~/*/*")), what="the first bytes")
+    slow.send_signal(sign)
+    slow.communicate(timeout=30)
+    pair.world.wait(lambda: tree(new, (".git", ".~tmp~")) in ({}, whole), what="empty or whole")
+    pair.mng("push", "web:new")
+    assert tree(new) == whole and not (new / ".~tmp~").exists()
+    assert stat.S_IMODE(new.stat().st_mode) == 0o700 and new.stat().st_mtime == pair.here.stat().st_mtime
+
+
 def test_a_connection_that_ends_in_the_middle(world: World) -> None:
     bed = Sshd(world)
     try:
