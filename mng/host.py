@@ -14,7 +14,7 @@ from mng.runner import Disk, Done, Live, LocalRunner, Runner, Tree
 from mng.shell import Cmd, cmd
 
 PANE = ("pane_id", "pane_pid", "pane_dead", "window_index", "pane_index", "@mng_agent", "pane_current_command",
-        "session_attached", "session_created", "session_name", "pane_title")  # fmt: skip
+        "session_attached", "session_created", "window_activity", "session_name", "pane_title")  # fmt: skip
 FORMAT = "\t".join(f"#{{{name}}}" for name in PANE)
 PROBE = Path(__file__).with_name("probe.sh")
 AGENT_VARIABLES = ("MNG_AGENT_ID", "MNG_AGENT_NAME", "MNG_AGENT_STATE_DIR", "MNG_AGENT_WORK_DIR", "TMUX", "TMUX_PANE")
@@ -33,6 +33,7 @@ class Pane:
     command: str
     attached: bool
     created: float
+    active: float  # when it last printed something
     session: str
     title: str
 
@@ -235,6 +236,6 @@ def parse_pane(line: str) -> Pane | None:
     parts = line.split("\t", len(PANE) - 1)
     if len(parts) < len(PANE):
         return None
-    id_, pid, dead, window, index, agent, command, attached, created, session, title = parts
+    id_, pid, dead, window, index, agent, command, attached, created, active, session, title = parts
     return Pane(id_, int(pid or 0), dead == "1", int(window), int(index), agent, command, attached not in ("", "0"),
-                float(created or 0), session, title)  # fmt: skip
+                float(created or 0), float(active or 0), session, title)  # fmt: skip

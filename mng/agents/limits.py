@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from mng.agents.letter import mailbox
 from mng.agents.state import status
+from mng.agents.types import AgentType
 from mng.errors import MngError, UsageError
 from mng.records import AgentRecord
 from mng.runner import File
@@ -74,20 +75,28 @@ def remaining(agent: Agent) -> float:
 
 
 def idle(agent: Agent) -> float:
-    """Seconds without activity, by the agent's own sources. `boot` is as `start`: this machine was on before."""
+    """Seconds without activity, by the agent's own sources. `boot` is as `start`: this machine was on before.
+
+    A program that does not tell when it works is at work whenever it prints something.
+    """
     view = agent.view()
     now = status(view)
-    if now.state in ("RUNNING", "CREATING", "UNKNOWN", "REPLACED"):
+    if now.state in ("CREATING", "UNKNOWN", "REPLACED") or (now.state == "RUNNING" and tells(agent)):
         return 0.0
     times = [view.mtime(f"{view.folder}/activity/create")] if "create" in agent.record.activity_sources else []
     for source in agent.record.activity_sources:
         times.append(view.mtime(f"{view.folder}/activity/{'start' if source == 'boot' else source}"))
     if "agent" in agent.record.activity_sources:
-        times.append(now.since)
+        times.append(now.since if tells(agent) or not view.pane else view.pane.active)
     attached = any(pane.attached for pane in view.probe.panes if pane.session == agent.session)
     if (attached and "ssh" in agent.record.activity_sources) or "process" in agent.record.activity_sources:
         times.append(view.probe.now)
     return view.probe.now - max(times, default=0.0)
+
+
+def tells(agent: Agent) -> bool:
+    """Whether it is known when its program works."""
+    return type(agent.kind).status is not AgentType.status
 
 
 def watch(agent: Agent) -> None:
@@ -123,5 +132,6 @@ def said(agent: Agent) -> bytes:
     record, kind = agent.record, agent.kind
     seconds = math.ceil(record.idle_timeout_seconds) if record.idle_timeout_seconds else ""
     values = {"seconds": str(seconds), "sources": " ".join(record.activity_sources), "kind": kind.name}
+    values["prints"] = "" if tells(agent) else "1"
     lines = [f"{name}={shlex.quote(value)}" for name, value in values.items()]
     return "\n".join([*lines, f"rests() {{ {kind.rests}; }}", ""]).encode()

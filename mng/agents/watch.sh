@@ -1,5 +1,6 @@
 # watch.sh [END]: beside the agents of a host that is not the user's machine, one a host. It needs no mng: every 2 seconds it
-# looks at each agent's `limits`, which say for how long it may be idle, what counts as activity, and how it is seen to rest.
+# looks at each agent's `limits`, which say for how long it may be idle, what counts as activity, and how it is seen to rest
+# (a program that does not tell is at work whenever it $prints).
 # An idle agent is stopped. A host that can end itself (END CODE) does so once all that run are idle (75: paused), or when all
 # have ended and nobody is connected for 10 seconds (0).
 LC_ALL=C
@@ -19,7 +20,10 @@ active() { # FOLDER: when it last was, by its own sources
         case $source in
         process) last=$now ;;
         ssh) [ "$attached" = 0 ] || last=$now ;;
-        agent) set -- "$1" "$1/plugin/$kind/status" ;;
+        agent)
+            set -- "$1" "$1/plugin/$kind/status"
+            [ -z "$prints" ] || [ "$printed" -le "$last" ] || last=$printed
+            ;;
         boot) set -- "$1" "$dir/activity/boot" ;;
         esac
         for file in "$1/activity/$source" "$2"; do
@@ -35,12 +39,13 @@ judge() { # FOLDER: ended, free (it may be idle for ever), busy or idle
         if grep -q '"phase": *"creating"' "$1/data.json"; then echo busy; else echo ended; fi
         return
     }
-    seconds='' attached=$(echo "$line" | cut -d ' ' -f 3) title=$(echo "$line" | cut -d ' ' -f 6-) now=$(date +%s)
+    seconds='' prints='' now=$(date +%s)
+    attached=$(echo "$line" | cut -d ' ' -f 3) printed=$(echo "$line" | cut -d ' ' -f 6) title=$(echo "$line" | cut -d ' ' -f 7-)
     # shellcheck disable=SC1091
     [ ! -r "$1/limits" ] || . "$1/limits"
     if [ -z "$seconds" ]; then
         echo free
-    elif ! (cd "$1/plugin/$kind" && rests "$title") 2>/dev/null; then
+    elif [ -z "$prints" ] && ! (cd "$1/plugin/$kind" && rests "$title") 2>/dev/null; then
         echo busy
     elif command -v flock >/dev/null && [ -e "$1/send.lock" ] && ! flock -n "$1/send.lock" true; then
         echo busy # a message is on its way
@@ -70,7 +75,7 @@ connected() { # somebody works here over a connection that is no terminal
 
 ended=0
 while sleep 2 && [ "$(cat "$dir/watcher")" = $$ ]; do
-    panes=$(tmux -u list-panes -a -F '=#{@mng_agent} #{pane_dead} #{session_attached} #{pane_pid} #{session_name} #{pane_title}' 2>/dev/null)
+    panes=$(tmux -u list-panes -a -F '=#{@mng_agent} #{pane_dead} #{session_attached} #{pane_pid} #{session_name} #{window_activity} #{pane_title}' 2>/dev/null)
     idle='' runs='' all='' code=0
     for folder in "$dir"/agents/*; do
         [ -e "$folder/data.json" ] || continue

@@ -84,7 +84,7 @@ def test_every_mode(world: World, mode: str) -> None:
     for one in ("commands", "activity", "agents/agent-1/activity", "agents/agent-1/plugin/demo"):
         (dir / one).mkdir(parents=True)
     script = (Path(limits.__file__).parent / "watch.sh").read_text().split("\nended=0\n")[0]
-    (dir / "commands/watch.sh").write_text(f'{script}\npanes="=agent-1 0 $2 1 s title"\njudge "$dir/agents/agent-1"\n')
+    (dir / "commands/watch.sh").write_text(f'{script}\npanes="=agent-1 0 $2 1 s $3 title"\njudge "$dir/agents/agent-1"\n')
     (folder / "data.json").write_text('{"phase": "ready"}')
     status = folder / "plugin/demo/status"
 
@@ -100,7 +100,8 @@ def test_every_mode(world: World, mode: str) -> None:
             if name in ("start",):
                 os.utime(status, (time.time(), time.time() + 1))
             path.touch() if name != "ssh" else None
-        return world.run("sh", dir / "commands/watch.sh", "/no", int("ssh" in new)).out.strip()
+        words = (int("ssh" in new), int(time.time()) if "print" in new else 1000)
+        return world.run("sh", dir / "commands/watch.sh", "/no", *words).out.strip()
 
     sources = " ".join(limits.MODES[mode])
     (folder / "limits").write_text(f"seconds=60 sources='{sources}' kind=demo\nrests() {{ {Demo.rests}; }}\n")
@@ -110,3 +111,6 @@ def test_every_mode(world: World, mode: str) -> None:
         if name == "start" and mode not in ("create", "boot"):
             continue  # its status counts as the agent's, too
         assert judged(name) == ("busy" if name in KEPT_BY[mode] else "idle"), name
+    assert judged("print") == "idle", "its status tells, whatever it prints"
+    (folder / "limits").write_text(f"seconds=60 sources='{sources}' kind=generic prints=1\nrests() {{ false; }}\n")
+    assert judged() == "idle" and judged("print") == ("busy" if "agent" in KEPT_BY[mode] else "idle")

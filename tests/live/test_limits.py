@@ -122,10 +122,13 @@ def test_somebody_who_looks_keeps_it(world: World) -> None:
     world.wait(lambda: row(world, "a")["state"] == "STOPPED", 30)
 
 
-def test_a_program_that_reports_nothing_counts_as_at_work(world: World) -> None:
-    world.mng("create", "a", "--agent-cmd", "sleep 99999", "--no-connect", "--idle-timeout", "2")
-    time.sleep(5)
-    assert row(world, "a")["state"] == "RUNNING"
+def test_a_program_that_reports_nothing_is_at_work_while_it_prints(world: World) -> None:
+    for name, line in (("busy", "while sleep 0.3; do date; done"), ("silent", "sleep 99999")):
+        world.mng("create", name, "--agent-cmd", line, "--no-connect", "--idle-timeout", "3")
+    world.wait(lambda: row(world, "silent")["state"] == "STOPPED", 60, "the silent one to stop")
+    time.sleep(4)
+    assert row(world, "busy")["state"] == "RUNNING"
+    assert "s left" in world.mng("stop", "busy", "--idle").out
 
 
 def test_stop_idle_by_hand(world: World) -> None:

@@ -30,7 +30,7 @@ def test_a_newer_version_is_told() -> None:
 
 
 def test_a_pane_of_tmux() -> None:
-    pane = parse_pane("%3\t77\t0\t1\t0\tagent-1\tsleep\t2\t1700000000\tmng-a\ta\ttitle")
+    pane = parse_pane("%3\t77\t0\t1\t0\tagent-1\tsleep\t2\t1700000000\t1700000001\tmng-a\ta\ttitle")
     assert pane and (pane.id, pane.pid, pane.dead, pane.agent, pane.session) == ("%3", 77, False, "agent-1", "mng-a")
     assert pane.attached and pane.title == "a\ttitle"
     assert parse_pane("") is None and parse_pane("%3\t1") is None

@@ -37,5 +37,5 @@ class Seen:
         self.runner.answers.update(lines)
 
     def view(self, title: str = "repo", now: float = NOW) -> View:
-        pane = Pane("%1", 1, False, 0, 0, ID, "codex", False, time.time(), "mng-a", title)
+        pane = Pane("%1", 1, False, 0, 0, ID, "codex", False, time.time(), time.time(), "mng-a", title)
         return View(self.record, self.host, Probe([pane], self.runner.tree(), now), pane)

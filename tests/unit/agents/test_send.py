@@ -89,7 +89,7 @@ class Terminal(LocalRunner):
     """Files are real; tmux is the program's."""
 
     def __init__(self, program: Program) -> None:
-        self.program, self.pane = program, f"%1\t1\t0\t0\t0\t{ID}\tclaude\t0\t1\tmng-a\ttitle"
+        self.program, self.pane = program, f"%1\t1\t0\t0\t0\t{ID}\tclaude\t0\t1\t1\tmng-a\ttitle"
         self.lines = list[str]()
 
     def run(self, command: Cmd, *, stdin: Any = None, **how: Any) -> Done:
@@ -224,7 +224,7 @@ def test_a_start_up_is_waited_for_but_not_for_ever(agent: Puppet, program: Progr
     assert deliver(agent, "hello", timeout=5).outcome == "delivered"
 
 
-@pytest.mark.parametrize("pane", ["", f"%1\t1\t1\t0\t0\t{ID}\tclaude\t0\t1\tmng-a\ttitle"])
+@pytest.mark.parametrize("pane", ["", f"%1\t1\t1\t0\t0\t{ID}\tclaude\t0\t1\t1\tmng-a\ttitle"])
 def test_an_ended_program_gets_nothing(agent: Puppet, program: Program, pane: str) -> None:
     agent.host.runner.pane = pane  # type: ignore[attr-defined]
     receipt = deliver(agent, "hello")
@@ -244,7 +244,7 @@ def test_death_before_the_enter_is_certain_and_after_it_is_not(agent: Puppet, pr
 
     program.on_paste = lambda text: die()
     assert deliver(agent, "hello").outcome == "dead"
-    agent.host.runner.pane = f"%1\t1\t0\t0\t0\t{ID}\tclaude\t0\t1\tmng-a\ttitle"  # type: ignore[attr-defined]
+    agent.host.runner.pane = f"%1\t1\t0\t0\t0\t{ID}\tclaude\t0\t1\t1\tmng-a\ttitle"  # type: ignore[attr-defined]
     program.on_paste, program.on_enter = None, [die]
     assert deliver(agent, "hello").outcome == "unknown"
 

@@ -32,7 +32,7 @@ HOST = Host("host-1", "local", "local", FakeRunner(), "/home/u", "/h", "mng-", l
 
 def pane(**values: object) -> Pane:
     known = {"id": "%1", "pid": 10, "dead": False, "window": 0, "index": 0, "agent": "agent-1", "command": "sh",
-             "attached": False, "created": 3.0, "session": "mng-a", "title": ""}  # fmt: skip
+             "attached": False, "created": 3.0, "active": 4.0, "session": "mng-a", "title": ""}  # fmt: skip
     return Pane(**{**known, **values})  # type: ignore[arg-type]
 
 
