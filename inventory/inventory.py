@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 PARTS = ("name", "makes_hosts", "age", "hosts", "named", "create", "start", "stop", "destroy", "snapshot", "snapshots",
-         "drop_snapshot", "spares", "checks")  # fmt: skip
+         "drop_snapshot", "refresh_keys", "spares", "checks")  # fmt: skip
 
 
 class Found(NamedTuple):

@@ -68,6 +68,9 @@ class Local:
     def drop_snapshot(self, snapshot: Snapshot) -> None:
         no("have snapshots")
 
+    def refresh_keys(self, host: Host) -> None:
+        no("refresh keys")
+
     def spares(self) -> list[Spare]:
         return []
 

@@ -127,6 +127,9 @@ class Ssh:
     def drop_snapshot(self, snapshot: Snapshot) -> None:
         self.no("take snapshots")
 
+    def refresh_keys(self, host: Host) -> None:
+        self.no("refresh keys")
+
     def spares(self) -> list[Spare]:
         return []
 

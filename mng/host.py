@@ -80,6 +80,11 @@ class Host:
         """`~` as this host's home: no shell ever sees it."""
         return self.home + path[1:] if path == "~" or path.startswith("~/") else path
 
+    @property
+    def authorized_keys(self) -> str:
+        """The file of who is let in."""
+        return "/etc/mng/authorized_keys" if self.ours else f"{self.home}/.ssh/authorized_keys"
+
     def run(
         self, line: Cmd, *, user: str = "", stdin: bytes | IO[bytes] | None = None, check: bool = True,
         timeout: float | None = 60.0, live: Live | None = None, around: Callable[[Cmd], Cmd] | None = None,

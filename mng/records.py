@@ -76,4 +76,5 @@ class AgentRecord(Record):
     idle_timeout_seconds: float | None = None
     activity_sources: list[str] = Field(default_factory=list)  # what keeps it from being idle
     start_on_boot: bool = False
+    grants: list[str] = Field(default_factory=list)  # what it may do without asking, in its program's words
     plugin: dict[str, Any] = Field(default_factory=dict)  # what the agent type keeps: session ids, ports

@@ -58,6 +58,7 @@ class Claude(Hooked):
         "CLAUDE_CODE_USE_VERTEX", "~/.claude/.credentials.json", "~/.claude.json#oauthAccount",
     )  # fmt: skip
     rests: ClassVar[str] = """grep -Eq '"status": ?"(idle|waiting|shell)"' live"""
+    takes_grants: ClassVar[bool] = True
     exit_words: ClassVar[frozenset[str]] = frozenset({"exit", "quit", ":q", ":q!", ":wq", ":wq!"})
     opens: ClassVar[re.Pattern[str]] = re.compile(r"(^|\s)@\S*$|\\$")
     pass_env: ClassVar[tuple[str, ...]] = (
@@ -109,7 +110,8 @@ class Claude(Hooked):
             if not goes_on and record.plugin.get("branched_from"):
                 words = ["--resume", f"{folder}/branch.jsonl", "--fork-session", *words]
         args, theirs = without_settings(args, lambda path: host.runner.get([str(PurePath(record.work.path, path))]))
-        line = launch_words(self, record, words, "--settings", settings(hook_path(host), folder, theirs, args), args)
+        ours = settings(hook_path(host), folder, theirs, args, record.grants)
+        line = launch_words(self, record, words, "--settings", ours, args)
         # `live` leads to the status file of exactly this process: its pid stays the same through exec
         link = raw(
             'live="${CLAUDE_CONFIG_DIR:-$HOME/.claude}/sessions/$$.json"; '
@@ -221,13 +223,14 @@ def branched(record: AgentRecord, folder: str) -> Cmd:
     return joined(cmd("test", "-e", kept).either(Cmd(f"{{ {copy.line}; }}", copy.shown)), "", raw("\n"))
 
 
-def settings(script: str, folder: str, theirs: dict[str, Any], args: list[str]) -> str:
+def settings(script: str, folder: str, theirs: dict[str, Any], args: list[str], grants: list[str]) -> str:
     """Of one run, on top of the user's own: a second --settings would replace the first, so that is in it."""
     lines = {event: cmd("sh", script, event, folder).line for event in EVENTS}
     hooks = {event: [{"hooks": [{"type": "command", "command": line, "timeout": 10}]}] for event, line in lines.items()}
     both = {**hooks, **{event: [*there, *hooks.get(event, [])] for event, there in theirs.get("hooks", {}).items()}}
     consent = {"skipDangerousModePermissionPrompt": True} if BYPASS in args else {}
-    return json.dumps({**consent, **theirs, "hooks": both})
+    allowed = {"permissions": {**(rules := theirs.get("permissions", {})), "allow": [*rules.get("allow", []), *grants]}}
+    return json.dumps({**consent, **theirs, **(allowed if grants else {}), "hooks": both})
 
 
 def without_settings(args: list[str], get: Callable[[str], dict[str, bytes]]) -> tuple[list[str], dict[str, Any]]:

@@ -17,13 +17,13 @@ from mng.records import AgentRecord
 from mng.shell import cmd
 
 
-def awake(inventory: Inventory, agent: Agent) -> Agent:
-    """The agent on its host, which runs when this returns."""
-    if not isinstance(agent.host, Asleep):
-        return agent
-    with inventory.local.host.runner.lock(str(inventory.settings.host_dir / "locks" / agent.host.id), timeout=60):
-        output.progress(f"starting host {agent.host.name}")
-        return Agent(agent.record, inventory.provider(agent.host.provider).start(agent.host))
+def awake(inventory: Inventory, host: Host) -> Host:
+    """The host, which runs when this returns."""
+    if not isinstance(host, Asleep):
+        return host
+    with inventory.local.host.runner.lock(str(inventory.settings.host_dir / "locks" / host.id), timeout=60):
+        output.progress(f"starting host {host.name}")
+        return inventory.provider(host.provider).start(host)
 
 
 def back(inventory: Inventory, host: Host, snapshot: str) -> Host:
@@ -44,6 +44,12 @@ def back(inventory: Inventory, host: Host, snapshot: str) -> Host:
         if not isinstance(host, Asleep):
             provider.stop(host)
         return provider.start(host, found[-1].id)
+
+
+def kept(inventory: Inventory, host: Host) -> str:
+    """A snapshot of the host as it is when its agents have stopped, in words."""
+    snapshot = inventory.provider(host.provider).snapshot(host, SnapshotSpec("stopped"))
+    return f"host {host.name} is kept as snapshot {snapshot.id}"
 
 
 def rest(inventory: Inventory, host: Host) -> str:

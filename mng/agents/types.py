@@ -71,6 +71,7 @@ class AgentType:
     pass_env: ClassVar[tuple[str, ...]] = ()  # what the program reads of the caller's environment: accounts, addresses
     account: ClassVar[tuple[str, ...]] = ()  # variables and ~/files, one of which it has that is logged in (`~/FILE#WORD`)
     exit_words: ClassVar[frozenset[str]] = frozenset()  # messages that would end the program
+    takes_grants: ClassVar[bool] = False  # rules of what it may do without asking
     by_api: ClassVar[bool] = False  # takes messages by `hand_over`; else they are pasted into its terminal
     enters: ClassVar[int] = 5  # how often Enter may be pressed for one message: an Enter can be lost, a text is not
     keeps: ClassVar[tuple[str, ...]] = ("session",)  # files of its plugin folder by which a conversation goes on

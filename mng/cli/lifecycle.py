@@ -19,6 +19,10 @@ class LifecycleOptions(Options):
     )
     start_on_boot: bool | None = option(None, help="start it when this machine starts")
 
+    grant: Annotated[list[str], Placeholder("RULE")] = option(
+        [], help="let it do this without asking, by a rule of its program, e.g. 'Bash(npm test:*)' (type claude)"
+    )
+
     def limited(self, record: AgentRecord) -> AgentRecord:
         """The record with these limits."""
         sources = split(self.activity_sources) if self.activity_sources else None

@@ -65,7 +65,11 @@ contents = Contents(
         "push": Entry("Bring work from here to an agent", DATA),
         "pair": Entry("Keep an agent's work and a folder here equal, until Ctrl-C", DATA),
         "provision": Entry("Do roles to hosts, and set agents up again", DATA, ("prov",)),
-        "limit": Entry("Set when agents stop and start by themselves", MAINTENANCE, ("lim",)),
+        "limit": Entry(
+            "Set when agents stop and start by themselves, what they may do, and who is let in to their hosts",
+            MAINTENANCE,
+            ("lim",),
+        ),
         "logs": Entry("Show the logs of an agent", MAINTENANCE),
         "cleanup": Entry("Destroy or stop the agents that are no longer needed", MAINTENANCE, ("clean",)),
         "gc": Entry("Remove what nothing refers to any more", MAINTENANCE),

@@ -9,13 +9,13 @@ from invoke.context import Context
 
 from mng.agents.agent import Agent
 from mng.agents.creation import Plan
-from mng.agents.hosting import awake, not_left_empty
+from mng.agents.hosting import not_left_empty
 from mng.agents.row import AgentRow
 from mng.agents.team import Team
 from mng.agents.types import Chosen, choose
 from mng.cli.command import command
 from mng.cli.options import option
-from mng.commands.create import CreateOptions, carried_out, host_for, planned
+from mng.commands.create import CreateOptions, carried_out, host_for, planned, running
 from mng.errors import MngError
 from mng.host import Host
 from mng.inventory.inventory import Inventory
@@ -48,6 +48,7 @@ class CloneOptions(CreateOptions):
         taken: dict[str, Any] = {"label": {**record.labels, **project, **self.label}}
         if self.theirs:
             taken["agent_cmd"] = record.command or None
+            taken["grant"] = [*record.grants, *self.grant]
             taken["add_cmd"] = [*(f"{name}={line}" for name, line in record.windows.items()), *self.add_cmd]
         if not given & {"resume_message", "resume_message_file"}:
             taken["resume_message"] = record.resume_message or None
@@ -70,7 +71,8 @@ def clone(c: Context, o: CloneOptions) -> AgentRow:
     goes on undisturbed: neither sees what becomes of the other. The copy is on the same host, unless --host or --in says where.
     """
     inventory = Inventory(o.settings, o.allow_unknown_host)
-    source = awake(inventory, Team.of(inventory, words=[o.source_agent]).named(o.source_agent))
+    source = Team.of(inventory, words=[o.source_agent]).named(o.source_agent)
+    source = Agent(source.record, running(o, inventory, source.host))
     o = o.like(source)
     host, new = host_for(o, inventory)
     with not_left_empty(inventory, host, new):

@@ -16,6 +16,7 @@ from mng.agents.agent import Agent
 from mng.agents.attaching import Reconnect, go_to
 from mng.agents.background import hand_over
 from mng.agents.creation import Plan, available, build
+from mng.agents.grants import granted
 from mng.agents.hosting import adopt, awake, not_left_empty
 from mng.agents.row import AgentRow
 from mng.agents.team import Team
@@ -25,10 +26,10 @@ from mng.cli.lifecycle import LifecycleOptions
 from mng.cli.options import CommonOptions, Count, Duration, Exclusive, Options, Pairs, Placeholder, option
 from mng.cli.provisioning import ProvisionOptions, environment, roles_of, steps_of
 from mng.cli.text import composed, given_message, on_terminal
-from mng.errors import Blocked, MngError, UsageError
+from mng.errors import Blocked, MngError, NotAvailable, UsageError
 from mng.host import Asleep, Host
 from mng.inventory.inventory import Inventory
-from mng.inventory.provider import HostSpec
+from mng.inventory.provider import HostSpec, SnapshotSpec
 from mng.names import Style, check_name, made_up, new_id
 from mng.records import AgentRecord, Kind
 from mng.shell import expanded, here, is_folder, is_text
@@ -69,6 +70,8 @@ class HostOptions(Options):
     user: str | None = option(None, help="as this user of --host, whom ssh lets in; all that the agent has is that user's")
     allow_unknown_host: bool = option(False, help="trust a host whose key is not known yet, and keep its key")
     host_name: str | None = option(None, help="name of a new host")
+    host_name_style: Style | None = option(None, help="make up the name of a new host in this style")
+    auto_start: bool = option(True, help="start hosts that are stopped, where they are needed")
     tag: Pairs = option({}, help="KEY=VALUE on a new host")
     build_arg: list[str] = option([], "-b", "--build", help="handed to the provider when it builds")
     build_args: Annotated[str, Placeholder("WORDS")] | None = option(None, help="several of them in one word")
@@ -80,13 +83,16 @@ class HostOptions(Options):
 class SourceOptions(Options):
     """Source"""
 
-    exclusive: ClassVar[Exclusive] = (("from_", "source_agent"), ("from_", "source_path"))
+    exclusive: ClassVar[Exclusive] = (("from_", "source_agent"), ("from_", "source_path"), ("from_", "source_host"))
 
     from_: Annotated[str, Placeholder("SOURCE")] | None = option(
         None, "--source", help="AGENT, AGENT@HOST, HOST:PATH or a folder (default: this folder)"
     )
     source_agent: str | None = option(None, "--from-agent", help="take the work dir of this agent")
     source_path: str | None = option(None, help="take this folder (with --source-agent: inside its work dir)")
+    source_host: str | None = option(None, help="what is taken is on this host")
+    snapshot_source: bool = option(False, help="keep a snapshot of the source's host, as it is taken from")
+    copy_work_dir: bool = option(True, help="as it is always: the work dir is whole when this returns, whatever you edit then")
     include_unclean: bool | None = option(None, off="--exclude-unclean", help="bring uncommitted changes along")
     include_git: bool = option(False, help="bring .git along in a copy")
     include_gitignored: bool = option(False, help="bring ignored files along in a copy")
@@ -262,7 +268,7 @@ def planned(o: CreateOptions, inventory: Inventory, chosen: Chosen | None = None
         labels={"project": o.project or placement.project, **o.label}, windows=windows,
         resume_message=given_message(o.resume_message, o.resume_message_file) or "",
     )  # fmt: skip
-    record = chosen.kind.prepare(o.limited(record), host)
+    record = chosen.kind.prepare(granted(o.limited(record), o.grant), host)
     return Plan(record, host, placement, {**environment(o, chosen), **variables}, steps_of(o), roles_of(o),
                 yes=o.yes)  # fmt: skip
 
@@ -272,11 +278,12 @@ def host_for(o: CreateOptions, inventory: Inventory) -> tuple[Host, bool]:
     if o.user and not o.host:
         raise UsageError("--user is for a host that is there", f"--host NAME; of this machine: --host {o.user}@localhost")
     if o.host:
-        host = inventory.host(f"{o.user}@{o.host.rpartition('@')[2]}" if o.user else o.host)
+        host = running(o, inventory, inventory.host(f"{o.user}@{o.host.rpartition('@')[2]}" if o.user else o.host))
         inventory.remember(host)
         return host, False
+    styled = made_up(o.host_name_style, [host.name for host in inventory.hosts()]) if o.host_name_style else ""
     spec = HostSpec(
-        o.host_name or "", dict(o.tag), split(o.build_arg, o.build_args), split(o.start_arg, o.start_args), o.snapshot or ""
+        o.host_name or styled, dict(o.tag), split(o.build_arg, o.build_args), split(o.start_arg, o.start_args), o.snapshot or ""
     )
     provider = inventory.provider(o.in_ or "local")
     if not provider.makes_hosts:
@@ -292,6 +299,13 @@ def host_for(o: CreateOptions, inventory: Inventory) -> tuple[Host, bool]:
     return host, True
 
 
+def running(o: CreateOptions, inventory: Inventory, host: Host) -> Host:
+    """Started, if it is not and may be."""
+    if isinstance(host, Asleep) and not o.auto_start:
+        raise NotAvailable(f"host {host.name} is {host.state}", "leave out --no-auto-start")
+    return host if o.dry_run else awake(inventory, host)
+
+
 def split(words: list[str], line: str | None) -> tuple[str, ...]:
     try:
         return (*words, *shlex.split(line or ""))
@@ -304,11 +318,18 @@ def source_folder(o: CreateOptions, inventory: Inventory, host: Host) -> tuple[H
     folder = o.context or str(here())
     place, colon, path = (o.from_ or "").partition(":")
     if o.source_agent or (o.from_ and not colon and not is_folder(expanded(o.from_)) and "/" not in o.from_):
-        word = o.source_agent or o.from_ or ""
-        source = awake(inventory, Team.of(inventory, words=[word]).named(word))
-        return source.host, str(Path(source.record.work.path, o.source_path or ""))
+        word = (o.source_agent or o.from_ or "") + (f"@{o.source_host}" if o.source_host else "")
+        source = Team.of(inventory, words=[word]).named(word)
+        there = running(o, inventory, source.host)
+        if o.snapshot_source and not o.dry_run:
+            kept = inventory.provider(there.provider).snapshot(there, SnapshotSpec(f"source of {o.name or 'an agent'}"))
+            output.note(f"host {there.name} is kept as snapshot {kept.id}")
+        return there, str(Path(source.record.work.path, o.source_path or ""))
+    if o.source_host:
+        there = running(o, inventory, inventory.host(o.source_host))
+        return there, str(Path(there.home, there.expand(o.source_path or "")))
     if colon and place:
-        there = host if place == o.host else inventory.host(place)
+        there = host if place == o.host else running(o, inventory, inventory.host(place))
         return there, there.expand(path)
     return inventory.local.host, str(Path(folder, expanded(o.source_path or o.from_ or ".")).absolute())
 

@@ -108,7 +108,7 @@ def destroyed(inventory: Inventory, host: Host, agents: list[Agent], o: Destroy)
 
 def up(inventory: Inventory, host: Host, agents: list[Agent]) -> tuple[Host, list[Agent]]:
     """On a host that runs: only there can work be saved."""
-    woken = awake(inventory, agents[0]).host
+    woken = awake(inventory, host)
     return woken, [Agent(agent.record, woken) for agent in agents]
 
 

@@ -47,7 +47,7 @@ def migrate(c: Context, o: MigrateOptions) -> AgentRow:
     if o.dry_run:
         output.note(f"would move {source.name} from {source.host.name} to {o.host or f'a new host of {o.in_}'}")
         return source.row()
-    source = awake(inventory, source)
+    source = Agent(source.record, awake(inventory, source.host))
     message = first_message(o)
     running = source.status().state in ("RUNNING", "WAITING")
     stop(source.host, [source])

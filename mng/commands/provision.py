@@ -11,6 +11,7 @@ from invoke.context import Context
 from mng import hooks, output
 from mng.agents.agent import Agent
 from mng.agents.ending import stop
+from mng.agents.hosting import release
 from mng.agents.team import Team
 from mng.cli.chosen import chosen, side_by_side
 from mng.cli.command import command
@@ -19,6 +20,7 @@ from mng.cli.provisioning import ProvisionOptions, roles_of, steps_of, variables
 from mng.cli.targets import TargetOptions
 from mng.errors import CommandFailed, MngError, NotAvailable, Unreachable, UsageError
 from mng.host import Host
+from mng.inventory.inventory import Inventory
 from mng.roles import play
 from mng.roles.env import env
 from mng.roles.recap import Change, Recap
@@ -45,7 +47,7 @@ class PlayOptions(Options):
     bootstrap: Literal["yes", "warn", "no"] | None = option(
         None, help="install programs that are missing: yes, yes but say so, or fail (default: ask on a terminal, else fail)"
     )
-    destroy_on_fail: bool = option(False, help="destroy a host on which it fails (this machine and hosts over SSH can't be)")
+    destroy_on_fail: bool = option(False, help="destroy a host that mng made if it fails there, after saving its agents' work")
     forks: int = option(20, help="hosts at once")
 
 
@@ -91,9 +93,10 @@ def provision(c: Context, o: Provision) -> Results[Task]:
 
     Of an agent: what its type needs, --env and the like, then a restart if anything changed. A second run changes nothing.
     """
-    if o.destroy_on_fail:
-        raise NotAvailable("--destroy-on-fail: this machine and hosts over SSH can't be destroyed")
     places, rows = places_of(o)
+    inventory = Inventory(o.settings)
+    if o.destroy_on_fail and not all(inventory.provider(place.host.provider).makes_hosts for place in places):
+        raise NotAvailable("--destroy-on-fail: this machine and hosts over SSH can't be destroyed")
     warn_of_tags(places, [*tags(o.tags), *tags(o.skip_tags)])
     if o.list_tasks:
         chosen_by = {"tags": tags(o.tags), "skip_tags": tags(o.skip_tags)}
@@ -116,6 +119,9 @@ def provision(c: Context, o: Provision) -> Results[Task]:
     if o.shape == "human":
         for row in rows:
             output.error(": ".join(filter(None, (row.host, row.role, row.detail))) if row.detail else "")
+    for place, recap in zip(places, recaps, strict=True):
+        if o.destroy_on_fail and recap.error and not o.check and not place.problem:
+            removed(inventory, place.host, o)
     results = Results(rows, "\n".join(map(str, recaps)))
     results.streamed = True
     return results
@@ -205,6 +211,17 @@ def done(place: Place, o: Provision) -> Recap:
         told(change)
     recap.changes += restarts
     return recap
+
+
+def removed(inventory: Inventory, host: Host, o: Provision) -> None:
+    """A host on which it failed, after the work of all agents on it is saved."""
+    from mng.commands.destroy import Destroy, destroyed
+
+    agents = Team.of(inventory, (host.name,)).agents
+    for row in destroyed(inventory, host, agents, Destroy.given({"force": True}).over(o.settings, "destroy")):
+        output.note(row.human())
+    if not agents and (said := release(inventory, host)):
+        output.note(said)
 
 
 def tell(host: str, change: Change) -> None:

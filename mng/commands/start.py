@@ -86,7 +86,7 @@ def started(agent: Agent, team: Team, o: Start) -> Outcome:
         raise MngError(f"{agent.name} can't be started: {state.reason}", f"see: mng connect {agent.name}")
     if o.dry_run:
         return told.model_copy(update={"result": "would start"})
-    agent = awake(team.inventory, agent)
+    agent = Agent(agent.record, awake(team.inventory, agent.host))
     agent.start(resume=True)
     agent.survives()
     if agent.record.resume_message:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 from invoke.context import Context
 
@@ -10,13 +11,14 @@ from mng import hooks, output
 from mng.agents.agent import Agent
 from mng.agents.ending import GRACE
 from mng.agents.ending import stop as stop_agents
-from mng.agents.hosting import rest
+from mng.agents.hosting import kept, rest
 from mng.agents.limits import remaining
 from mng.cli.chosen import Outcome, chosen, willing
 from mng.cli.command import command
 from mng.cli.options import CommonOptions, Duration, Options, option
 from mng.cli.targets import TargetOptions
-from mng.host import Host
+from mng.errors import NotAvailable
+from mng.host import Asleep, Host
 from mng.rows import Results
 
 
@@ -27,6 +29,9 @@ class StopOptions(Options):
     idle: bool = option(False, help="only those that have been idle for longer than their idle timeout")
     graceful: bool = option(True, help="let programs end by themselves first")
     graceful_timeout: Duration = option(GRACE, help="how long they may take")
+    snapshot_mode: Literal["auto", "always", "never"] = option(
+        "auto", help="keep a snapshot of hosts that mng made: where stopping would lose their state, always or never"
+    )
     dry_run: bool = option(False, help="say what would be stopped, stop nothing")
 
 
@@ -45,6 +50,9 @@ def stop(c: Context, o: Stop) -> Results[Outcome]:
     grace = o.graceful_timeout if o.graceful else 0
 
     def work(host: Host, mine: list[Agent]) -> list[Outcome]:
+        keeps = o.snapshot_mode == "always" and not o.dry_run
+        if keeps and not team.inventory.provider(host.provider).makes_hosts:
+            raise NotAvailable(f"host {host.name} can't be kept as a snapshot", "leave out --snapshot-mode always")
         busy = {agent.name: why for agent in mine if (why := not_idle(agent))} if o.idle else {}
         idle = [agent for agent in mine if agent.name not in busy]
         idle, refused = (idle, []) if o.dry_run else willing("stop", idle)
@@ -58,6 +66,8 @@ def stop(c: Context, o: Stop) -> Results[Outcome]:
             return Outcome(name=agent.name, host=host.name, result="not idle" if why else result, detail=why)
 
         rows = [*refused, *(told(agent) for agent in mine if agent.name not in [one.name for one in refused])]
+        if keeps and not isinstance(host, Asleep):
+            output.note(kept(team.inventory, host))
         if not o.dry_run and (done := rest(team.inventory, host)):
             output.note(done)
         return rows

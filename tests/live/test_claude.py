@@ -150,6 +150,22 @@ def test_a_draft_is_put_aside_and_comes_back(world: World, model: ModelServer, c
     assert not model.requests("half")
 
 
+def test_what_is_granted_is_not_asked_for(world: World, model: ModelServer, claude: str) -> None:
+    agent = Claude(world, model, "--grant", "Bash(chmod:*)")
+    asks = "TOOL[chmod 600 README.md]"
+    assert agent.message(asks, "--wait")["result"] == "delivered"
+    assert agent.row["state_reason"] == "turn-end"
+    assert world.mng("limit", "web", "--json").json[0]["grants"] == ["Bash(chmod:*)"]
+    assert world.mng("limit", "web", "--revoke", "Bash(x)", check=False).code == 3
+    world.mng("limit", "web", "--revoke", "Bash(chmod:*)", "--grant", "Bash(true:*)")
+    world.mng("stop", "web")
+    world.mng("start", "web")
+    agent.message(asks)
+    agent.until("WAITING", "permission")
+    world.mng("create", "other", "--agent-cmd", "sleep 99", "--no-connect")
+    assert world.mng("limit", "other", "--grant", "x", check=False).code == 6
+
+
 def test_two_agents_in_one_folder_are_told_apart(world: World, model: ModelServer, claude: str) -> None:
     one = Claude(world, model, "--in-place", name="one")
     two = Claude(world, model, "--in-place", name="two")

@@ -159,6 +159,63 @@ def test_variables_of_the_image_and_of_its_start_are_those_of_sessions(there: Wo
         there.mng("start", "web")
 
 
+def test_whatever_else_is_asked_of_a_host(there: World, docker: Engine) -> None:
+    there.mng("create", "web", "--in", "docker", "--host-name-style", "painters", *SLEEP)
+    host = listed(there)["web"]["host"]
+    assert not host.startswith("docker")
+    done = there.mng("stop", "web", "--snapshot-mode", "always")
+    assert "is kept as snapshot snap-" in done.err and listed(there)["web"]["host_state"] == "STOPPED"
+    away = there.mng("create", "more", "--host", host, "--no-auto-start", *SLEEP, check=False)
+    assert away.code == 6 and "is STOPPED" in away.err
+    assert there.mng("clone", "web", "twin", "--no-auto-start", "--no-connect", check=False).code == 6
+    there.mng("create", "more", "--host", host, *SLEEP)
+    words = ("--source-agent", "more", "--source-host", host, "--snapshot-source", "--no-copy-work-dir", "--auto-start")
+    assert "is kept as snapshot" in there.mng("create", "taken", *words, *SLEEP).err
+    assert there.mng("stop", "taken", "--snapshot-mode", "always", check=False).code == 6
+    there.mng("exec", "more", "mkdir -p /srv/plain && echo of-the-host > /srv/plain/file")
+    there.mng("create", "path", "--source-host", host, "--source-path", "/srv/plain", "--host", "local", *SLEEP)
+    assert there.mng("exec", "path", "cat file").out == "of-the-host\n"
+    assert len(there.mng("snapshot", "list", "--json").json) == 2
+    broken = there.mng("provision", "more", "--user-command", "exit 7", "--destroy-on-fail", check=False)
+    assert broken.code == 5 and set(listed(there)) == {"taken", "path"} and f"host {host} destroyed" in broken.err
+
+
+def test_who_is_let_in(there: World, docker: Engine, sshd: Sshd) -> None:
+    there.mng("create", "web", "--in", "docker", "--host-name", "box", *SLEEP)
+    row = there.mng("list", "--json").json[0]["host"]["ssh"]
+    other = sshd.new_key(there.root / "other")
+
+    def enters() -> bool:
+        words = [
+            "-i",
+            other,
+            "-p",
+            row["port"],
+            "-o",
+            "StrictHostKeyChecking=no",
+            "-o",
+            "IdentitiesOnly=yes",
+            "-o",
+            "BatchMode=yes",
+        ]
+        return there.run("ssh", "-F", "/dev/null", *words, "root@127.0.0.1", "true", check=False).code == 0
+
+    assert not enters()
+    assert there.mng("limit", "web", "--add-ssh-key", other, check=False).code == 2, "a private key goes nowhere"
+    there.mng("limit", "web", "--add-ssh-key", f"{other}.pub", "--dry-run")
+    assert not enters()
+    there.mng("limit", "web", "--add-ssh-key", f"{other}.pub")
+    assert enters()
+    there.mng("exec", "web", "sed -i 1d /etc/mng/authorized_keys")
+    assert there.mng("exec", "web", "true", check=False).code != 0
+    there.mng("limit", "web", "--refresh-ssh-keys")
+    assert there.mng("exec", "web", "true").code == 0 and enters()
+    there.mng("limit", "web", "--remove-ssh-key", f"{other}.pub")
+    assert not enters() and there.mng("exec", "web", "echo in").out == "in\n"
+    there.mng("create", "here", *SLEEP)
+    assert there.mng("limit", "here", "--refresh-ssh-keys", check=False).code == 6
+
+
 def test_walls(there: World) -> None:
     there.mng("create", "in", "--in", "docker", "-b", "offline", *SLEEP)
     gateway = (

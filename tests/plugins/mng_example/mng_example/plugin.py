@@ -84,6 +84,9 @@ class Sheds:
     def drop_snapshot(self, snapshot: Snapshot) -> None:
         raise NotAvailable("sheds have no snapshots")
 
+    def refresh_keys(self, host: Host) -> None:
+        raise NotAvailable("sheds have no locks")
+
     def spares(self) -> list[Spare]:
         return []
 
