@@ -8,7 +8,7 @@ from mng.roles import ops
 from mng.roles.play import Play
 from mng.roles.role import role
 from mng.sync import git
-from mng.sync.carry import carry, digest
+from mng.sync.carry import by_rsync, carry, digest
 from mng.sync.saved import Kept
 from mng.sync.source import Placement, place
 
@@ -19,6 +19,9 @@ def workdir(on: Play, placement: Placement) -> None:
     work = placement.work
 
     def make() -> None:
+        if placement.rsync is not None:
+            by_rsync(on.host, placement)
+            return
         away = work.kind != "in-place" and not placement.there
         for note in carry(on.host.runner, placement) if away else place(on.host.runner, placement):
             output.note(note)

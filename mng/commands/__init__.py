@@ -66,7 +66,7 @@ contents = Contents(
         "pair": Entry("Keep an agent's work and a folder here equal, until Ctrl-C", DATA),
         "provision": Entry("Do roles to hosts, and set agents up again", DATA, ("prov",)),
         "limit": Entry(
-            "Set when agents stop and start by themselves, what they may do, and who is let in to their hosts",
+            "Set when agents stop and start, what they may do and who is let in",
             MAINTENANCE,
             ("lim",),
         ),

@@ -93,6 +93,8 @@ class SourceOptions(Options):
     source_host: str | None = option(None, help="what is taken is on this host")
     snapshot_source: bool = option(False, help="keep a snapshot of the source's host, as it is taken from")
     copy_work_dir: bool = option(True, help="as it is always: the work dir is whole when this returns, whatever you edit then")
+    rsync: bool | None = option(None, help="make a copy of the folder by rsync (default: with --rsync-args)")
+    rsync_args: Annotated[str, Placeholder("WORDS")] | None = option(None, help="further words for it, in one")
     include_unclean: bool | None = option(None, off="--exclude-unclean", help="bring uncommitted changes along")
     include_git: bool = option(False, help="bring .git along in a copy")
     include_gitignored: bool = option(False, help="bring ignored files along in a copy")
@@ -343,7 +345,10 @@ def placed(o: CreateOptions, host: Host, where: Host, folder: str, name: str, id
     if o.in_place and not there:
         raise UsageError(f"which folder of {host.name}?", f"one that is there: --from {host.name}:PATH")
     source = Source.of(where.runner, folder, branch, base)
-    kind = kind_of(o) or (None if there else "clone" if source.repo else "copy")
+    rsync = split([], o.rsync_args) if o.rsync or (o.rsync is None and o.rsync_args) else None
+    kind = kind_of(o) or ("copy" if rsync is not None else None if there else "clone" if source.repo else "copy")
+    if rsync is not None and (kind != "copy" or o.include_unclean is False):
+        raise UsageError("--rsync makes a copy of the files as they are", "leave out --rsync, or say --copy")
     if not there and kind == "worktree":
         raise UsageError(f"--worktree: the repository is not on {host.name}", "--clone makes one there")
     root = str(Path(folder, host.expand(o.target_path))) if o.target_path else f"{host.dir}/worktrees/{name}-{id_[6:14]}"
@@ -352,6 +357,7 @@ def placed(o: CreateOptions, host: Host, where: Host, folder: str, name: str, id
         depth=o.depth, shallow_since=o.shallow_since, ensure_clean=o.ensure_clean, include_unclean=o.include_unclean,
         include_gitignored=o.include_gitignored, include_git=o.include_git,
     )  # fmt: skip
+    placement = placement._replace(rsync=rsync, host=where)
     return placement if there else abroad(placement, where)
 
 

@@ -67,7 +67,7 @@ class Limits(Row):
 
 @command
 def limit(c: Context, o: Limit) -> Results[Row]:
-    """Set when agents stop and start by themselves, what they may do, and who is let in to their hosts
+    """Set when agents stop and start, what they may do and who is let in
 
     An agent with an idle timeout is stopped when nothing has happened for so long, and never while it works; `mng start`
     goes on with it. Without an option the limits are shown. Grants hold from the agent's next start on.

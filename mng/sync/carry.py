@@ -9,16 +9,19 @@ from typing import IO
 
 from mng.errors import MngError, UsageError
 from mng.host import Host
+from mng.records import Work
 from mng.runner import LocalRunner, Runner
-from mng.shell import cmd, raw
+from mng.shell import cmd
 from mng.sync import git
 from mng.sync.saved import Saved
+from mng.sync.side import Place
 from mng.sync.source import Placement, place
 
-UNPACK = raw(
+MAKE = (
     'mkdir -p -- "${1%/*}" "${2%/*}" || exit; [ ! -d "$1" ] || rmdir -- "$1" 2>/dev/null; '
-    'mkdir -- "$1" || { [ -e "$1" ] && exit 73; exit 1; }; printf "root\\n" > "$2" && exec tar -C "$1" -xpof -'
+    'mkdir -- "$1" || { [ -e "$1" ] && exit 73; exit 1; }; printf "root\\n" > "$2"'
 )
+UNPACK = f'{MAKE} && exec tar -C "$1" -xpof -'
 
 
 def abroad(placement: Placement, where: Host) -> Placement:
@@ -45,12 +48,27 @@ def carry(there: Runner, placement: Placement) -> list[str]:
             notes = staged(here, placement, folder, root)
         packed(here, root, tar)
         tar.seek(0)
-        done = there.run(cmd("sh", "-c", UNPACK, "sh", work.root, work.claim), stdin=tar, check=False, timeout=None)
+        made(there, work, UNPACK, tar)
+    return notes
+
+
+def made(there: Runner, work: Work, script: str, stdin: IO[bytes] | None = None) -> None:
+    """The work dir, which was not there, and the claim on it."""
+    done = there.run(cmd("sh", "-c", script, "sh", work.root, work.claim), stdin=stdin, check=False, timeout=None)
     if done.code == 73:
         raise UsageError(f"{work.root} exists there already and is not empty", "choose another --target-path")
     if done.code:
         raise MngError(f"cannot make {work.root}: {done.complaint}")
-    return notes
+
+
+def by_rsync(there: Host, placement: Placement) -> None:
+    """A copy of the folder as `push --rsync-only` brings files."""
+    from mng.sync.files import Wanted, sync
+
+    work, where = placement.work, placement.host or there
+    made(there.runner, work, MAKE)
+    wanted = Wanted(("+ .git",) * placement.include_git, ignored=placement.ignored, words=placement.rsync or ())
+    sync(Place(where, work.source, where.name), Place(there, work.root, there.name), wanted, f"copy to {there.name}")
 
 
 @contextlib.contextmanager

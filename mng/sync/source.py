@@ -6,6 +6,7 @@ from pathlib import PurePath
 from typing import NamedTuple
 
 from mng.errors import CommandFailed, MngError, NotAvailable, NotFound, Refused, UsageError
+from mng.host import Host
 from mng.records import Kind, Work
 from mng.runner import Runner
 from mng.sync import git
@@ -81,6 +82,8 @@ class Placement(NamedTuple):
     shallow_since: str = ""
     there: bool = True  # the source is on the host itself
     runner: Runner | None = None  # of the host that the source is on, where that is another; None for this machine
+    rsync: tuple[str, ...] | None = None  # words for rsync, which makes the copy from the folder on `host`
+    host: Host | None = None
     whole: bool = False  # the folder as it is, with all that is in its repository: it is nobody else's
 
     @property

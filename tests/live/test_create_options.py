@@ -62,6 +62,22 @@ def test_exclusive_kinds(world: World) -> None:
     assert create(world, "--copy", "--clone", check=False).code == 2
 
 
+def test_a_copy_by_rsync(world: World) -> None:
+    (world.repo / ".gitignore").write_text("*.log\n")
+    (world.repo / "of two words.log").write_text("ignored")
+    world.git("add", "-A")
+    world.git("commit", "-qm", "Ignore")
+    create(world, "--rsync", name="a")
+    create(world, "--rsync-args", "--exclude=README.md", "--include-git", "--include-gitignored", name="b")
+    create(world, "--rsync-args", "--exclude=README.md", "--no-rsync", name="c")
+    assert sorted(path.name for path in work(world, "a").iterdir()) == [".gitignore", "README.md", "src"]
+    assert sorted(path.name for path in work(world, "b").iterdir()) == [".git", ".gitignore", "of two words.log", "src"]
+    assert world.record("c")["work"]["kind"] == "worktree"
+    failed = create(world, "--rsync-args", "--no-such-option", name="d", check=False)
+    assert failed.code == 1 and "Traceback" not in failed.err
+    assert len(list((world.host_dir / "worktrees").iterdir())) == 3, "nothing stays of one that failed"
+
+
 def test_outside_of_a_repository_the_folder_is_copied(world: World) -> None:
     folder = world.root / "plain"
     folder.mkdir()

@@ -171,6 +171,13 @@ def test_whatever_else_is_asked_of_a_host(there: World, docker: Engine) -> None:
     there.mng("create", "more", "--host", host, *SLEEP)
     words = ("--source-agent", "more", "--source-host", host, "--snapshot-source", "--no-copy-work-dir", "--auto-start")
     assert "is kept as snapshot" in there.mng("create", "taken", *words, *SLEEP).err
+    (there.repo / "left.tmp").write_text("x")
+    (there.repo / "brought").write_text("x")
+    words = ("--host", host, "--rsync-args", "--exclude=*.tmp", "--no-ensure-clean")
+    there.mng("create", "by-rsync", *words, *SLEEP)
+    shown = there.mng("exec", "by-rsync", "ls -A").out.split()
+    assert "brought" in shown and "README.md" in shown and not {"left.tmp", ".git"} & set(shown)
+    assert there.mng("create", "x", "--rsync", "--clone", *words, *SLEEP, check=False).code == 2
     assert there.mng("stop", "taken", "--snapshot-mode", "always", check=False).code == 6
     there.mng("exec", "more", "mkdir -p /srv/plain && echo of-the-host > /srv/plain/file")
     there.mng("create", "path", "--source-host", host, "--source-path", "/srv/plain", "--host", "local", *SLEEP)
@@ -186,19 +193,8 @@ def test_who_is_let_in(there: World, docker: Engine, sshd: Sshd) -> None:
     other = sshd.new_key(there.root / "other")
 
     def enters() -> bool:
-        words = [
-            "-i",
-            other,
-            "-p",
-            row["port"],
-            "-o",
-            "StrictHostKeyChecking=no",
-            "-o",
-            "IdentitiesOnly=yes",
-            "-o",
-            "BatchMode=yes",
-        ]
-        return there.run("ssh", "-F", "/dev/null", *words, "root@127.0.0.1", "true", check=False).code == 0
+        words = ["-F", "/dev/null", "-i", other, "-p", row["port"], "-oIdentitiesOnly=yes", "-oStrictHostKeyChecking=no"]
+        return there.run("ssh", *words, "-oBatchMode=yes", "root@127.0.0.1", "true", check=False).code == 0
 
     assert not enters()
     assert there.mng("limit", "web", "--add-ssh-key", other, check=False).code == 2, "a private key goes nowhere"
