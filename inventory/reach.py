@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from mng import output
 from mng.host import Host, Probe
@@ -15,8 +15,14 @@ FORKS = 64
 PATIENCE = 1.0  # seconds after which a person is told what is waited for
 
 
-def probes(hosts: Sequence[Host], timeout: float) -> dict[str, Probe]:
-    """By host id. A thread that hangs is left behind: it can't keep the process, or the others."""
+Shown = Callable[[dict[str, Probe], str], None]
+
+
+def probes(hosts: Sequence[Host], timeout: float, shown: Shown | None = None) -> dict[str, Probe]:
+    """By host id. A thread that hangs is left behind: it can't keep the process, or the others.
+
+    When it takes long, `shown` is told what is known so far, and what is waited for.
+    """
     waiting: queue.SimpleQueue[Host] = queue.SimpleQueue()
     answers: queue.SimpleQueue[tuple[str, Probe]] = queue.SimpleQueue()
     for host in hosts:
@@ -43,7 +49,8 @@ def probes(hosts: Sequence[Host], timeout: float) -> dict[str, Probe]:
             found[id_] = probe
         except queue.Empty:
             if time.monotonic() - began > PATIENCE:
-                output.progress(f"waiting for {', '.join(host.name for host in hosts if host.id not in found)}")
+                said = f"waiting for {', '.join(host.name for host in hosts if host.id not in found)}"
+                shown(dict(found), said) if shown else output.progress(said)
     silent = [host for host in hosts if host.id not in found]
     late = {host.id: Probe([], Snapshot(host.runner), time.time(), f"no answer in {timeout:g} s", False) for host in silent}
     return found | late

@@ -92,7 +92,7 @@ def show(value: Any) -> None:
         if getattr(value, "alone", False) and not getattr(value, "streamed", False):
             show(value[0])
         elif not getattr(value, "streamed", False):
-            table(value)
+            write(table_text(value))
         note(getattr(value, "footer", ""))
     else:
         write(text_of(value).rstrip("\n") + "\n")
@@ -100,7 +100,7 @@ def show(value: Any) -> None:
 
 def refresh(value: Any) -> None:
     """The result again, in place of the one before where a terminal shows it."""
-    if fancy(sys.stdout) and now.shape == "human":
+    if drawn():
         write("\x1b[H\x1b[2J")
     show(value)
 
@@ -126,22 +126,18 @@ def text_of(row: Any) -> str:
     return layout.aligned([pair for pair in pairs if pair[1]])
 
 
-def table(rows: Sequence[Row]) -> None:
+def table_text(rows: Sequence[Row]) -> str:
     """Aligned columns; on a terminal in colour and cut to its width."""
-    if not rows:
-        return
-    if not hasattr(rows[0], "headers"):
-        write("".join(f"{row}\n" for row in rows))
-        return
+    if not rows or not hasattr(rows[0], "headers"):
+        return "".join(f"{row}\n" for row in rows)
     from mng import layout
     from mng.rows import cell, value_at
 
     headers = rows[0].headers()
     cells = [[clean(cell(value_at(row, path))) for path in headers.values()] for row in rows]
     if fancy(sys.stdout):
-        write(layout.table(list(headers), cells, width_of(sys.stdout)))
-    else:
-        write(layout.aligned([list(headers), *cells]))
+        return layout.table(list(headers), cells, width_of(sys.stdout))
+    return layout.aligned([list(headers), *cells])
 
 
 def clean(text: str) -> str:
@@ -329,6 +325,11 @@ def stdout_is_terminal() -> bool:
 def fancy(stream: TextIO | None) -> bool:
     """Whether colour and cursor movements are wanted there."""
     return bool(stream and stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM", "dumb") != "dumb")
+
+
+def drawn() -> bool:
+    """Whether a person looks at the result on a terminal that can be drawn on."""
+    return fancy(sys.stdout) and now.shape == "human"
 
 
 def columns() -> int:

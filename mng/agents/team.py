@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,19 +30,22 @@ class Team:
     @classmethod
     def of(
         cls, inventory: Inventory | None = None, patterns: Iterable[str] = (), words: Sequence[str] = (), timeout: float = 0,
-        limit: str = "",
+        limit: str = "", shown: Callable[[Team, str], None] | None = None,
     ) -> Team:  # fmt: skip
-        """Without an inventory that of this folder's settings. With `words`, hosts that they can't mean are not asked."""
+        """Without an inventory that of this folder's settings. With `words`, hosts that they can't mean are not asked.
+
+        While hosts take long to answer, `shown` gets the team so far, and what is waited for.
+        """
         inventory = inventory or Inventory(settings.load())
         patterns = tuple(patterns)
         team = cls(inventory, [])
         hosts = concerned(inventory, words) if words and not patterns else inventory.hosts(patterns, limit)
-        return team.join(hosts, timeout or (30.0 if patterns or words else 5.0))
+        return team.join(hosts, timeout or (30.0 if patterns or words else 5.0), shown)
 
-    def join(self, hosts: list[Host], timeout: float) -> Team:
+    def join(self, hosts: list[Host], timeout: float, shown: Callable[[Team, str], None] | None = None) -> Team:
         """With what is on these hosts, too."""
         self.hosts += hosts
-        self.reach(timeout)
+        self.reach(timeout, shown)
         found = [one for host in hosts for one in self.on(host)]
         for one in sorted(found, key=lambda one: one.record.create_time.timestamp() if one.record else 0.0):
             if one.record:
@@ -51,14 +54,21 @@ class Team:
                 self.broken.append(one)
         return self
 
-    def reach(self, timeout: float) -> None:
+    def reach(self, timeout: float, shown: Callable[[Team, str], None] | None = None) -> None:
         """Probe all hosts elsewhere, side by side; one that does not answer in time keeps nobody."""
         away = [host for host in self.hosts if not host.local and host.id not in self.probes]
         if not away:
             return
         from mng.inventory.reach import probes
 
-        for host, probe in probes(away, timeout).items():
+        def so_far(found: dict[str, Probe], waiting: str) -> None:
+            part = Team(self.inventory, [])
+            part.probes = {**self.probes, **{id_: probe for id_, probe in found.items() if probe.reached}}
+            part.join([host for host in self.hosts if host.local or host.id in part.probes], timeout)
+            if shown:
+                shown(part, waiting)
+
+        for host, probe in probes(away, timeout, so_far if shown else None).items():
             self.probes[host] = probe
 
     def on(self, host: Host) -> list[Found]:

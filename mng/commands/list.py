@@ -13,6 +13,7 @@ from mng.agents.row import AgentRow, broken_row
 from mng.agents.team import Team, matching
 from mng.cli.command import command
 from mng.cli.options import CommonOptions, Count, Duration, Exclusive, Options, Pairs, option
+from mng.cli.preview import Preview
 from mng.errors import Unreachable
 from mng.inventory.inventory import Inventory
 from mng.rows import Results, check, cut, value_at
@@ -72,9 +73,23 @@ def list_(c: Context, o: List) -> Results[AgentRow]:
 
 
 def rows(inventory: Inventory, o: List) -> Results[Any]:
-    team = Team.of(inventory, (o.host,) if o.host else (), timeout=o.host_timeout).with_hand_made()
+    preview = Preview()
+
+    def so_far(team: Team, waiting: str) -> None:
+        preview.show(shaped(team.with_hand_made(), o), waiting)
+
+    shown = so_far if o.watch is None and not o.stdin else None
+    team = Team.of(inventory, (o.host,) if o.host else (), timeout=o.host_timeout, shown=shown).with_hand_made()
+    preview.clear()
     if o.on_error == "abort" and (away := [host for host in team.hosts if host.state == "UNREACHABLE"]):
         raise Unreachable(f"{', '.join(host.name for host in away)}: no answer", "without --on-error abort the others are shown")
+    found = shaped(team, o)
+    none = "no agent matches" if team.agents or team.broken else "no agents yet; mng create makes one"
+    return Results(found, "" if found else none)
+
+
+def shaped(team: Team, o: List) -> list[Any]:
+    """The rows that were asked for, in their order."""
     found = [*team.rows(), *(broken_row(broken) for broken in team.broken)]
     wanted = typed_names() if o.stdin else None
     found = [row for row in found if passes(row, o) and (wanted is None or row.name in wanted or row.id in wanted)]
@@ -86,8 +101,7 @@ def rows(inventory: Inventory, o: List) -> Results[Any]:
     elif o.sort_order == "desc":
         found.reverse()
     found = found[: o.limit] if o.limit is not None else found
-    none = "no agent matches" if team.agents or team.broken else "no agents yet; mng create makes one"
-    return Results(found if o.fields is None else [cut(row, o.fields) for row in found], "" if found else none)
+    return found if o.fields is None else [cut(row, o.fields) for row in found]
 
 
 def typed_names() -> set[str]:

@@ -411,6 +411,11 @@ def test_twenty_hosts_one_dead_one_slow(ssh: Sshd) -> None:
     assert "dead is UNREACHABLE" in listed.err
     assert [host.count("Accepted publickey") for host in hosts] == [1] * 20
     assert [host.count("Starting session") for host in hosts] == [1] * 20
+    looked = ssh.world.pty("mng", "list", "--host-timeout", "4", size=(90, 140))
+    ssh.world.wait(lambda: "waiting for dead" in looked.text, 30, "the rows so far")
+    assert "h19-a0" in looked.text.partition("waiting for dead")[0], "the others' rows wait for nobody"
+    ssh.world.wait(lambda: "dead is UNREACHABLE" in looked.text, 30, "the end")
+    ssh.world.wait(lambda: "h19-a2" in looked.text.rpartition("\x1b[J")[2], 10, "the whole in its place")
     hosts[3].stop()
     again = mng("list", "--host-timeout", "4").out.splitlines()
     lost = [line for line in again if "@h3 " in line]
