@@ -98,9 +98,9 @@ class Desk:
         task = self.done[key]
         try:
             return await asyncio.shield(task)
-        except GRPCError:
-            self.done.pop(key, None)
-            raise
+        finally:
+            if task.done() and (task.cancelled() or task.exception()):
+                self.done.pop(key, None)  # what failed may be tried again
 
     def handler(self, name: str, work: Callable[..., Any] | None, guard: Guard) -> Callable[..., Any]:
         async def serve(_: Any, stream: Any) -> None:

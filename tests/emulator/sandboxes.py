@@ -109,7 +109,7 @@ class Life:
             refuse(Status.UNIMPLEMENTED, "a domain allow-list is not emulated")
         place.mkdir(parents=True)
         env = {"MODAL_SANDBOX_ID": sandbox.id, "MODAL_TASK_ID": sandbox.task, "MODAL_IMAGE_ID": definition.image_id}
-        env |= dict(definition.environment_variables) | dict(sandbox.env)
+        env |= dict(definition.environment_variables.contents) | dict(sandbox.env)
         write(place / "env", "".join(f"{name}={shlex.quote(value)}\n" for name, value in env.items()))
         write(place / "start", START)
         sandbox.parent = self.images.get(definition.image_id).ref
