@@ -9,7 +9,15 @@ from mng.cli.options import Duration, Options, Placeholder, option
 from mng.records import AgentRecord
 
 
-class LifecycleOptions(Options):
+class GrantOptions(Options):
+    """What it may do"""
+
+    grant: Annotated[list[str], Placeholder("RULE")] = option(
+        [], help="let it do this without asking, by a rule of its program, e.g. 'Bash(npm test:*)' (type claude)"
+    )
+
+
+class LifecycleOptions(GrantOptions):
     """Lifecycle"""
 
     idle_timeout: Duration | None = option(None, help="stop it after so long without activity; never while it works")
@@ -18,10 +26,6 @@ class LifecycleOptions(Options):
         [], help="just these: create, boot, start, ssh (somebody is attached), process, agent, user"
     )
     start_on_boot: bool | None = option(None, help="start it when this machine starts")
-
-    grant: Annotated[list[str], Placeholder("RULE")] = option(
-        [], help="let it do this without asking, by a rule of its program, e.g. 'Bash(npm test:*)' (type claude)"
-    )
 
     def limited(self, record: AgentRecord) -> AgentRecord:
         """The record with these limits."""

@@ -11,10 +11,12 @@ from invoke.context import Context
 from mng import hooks, output
 from mng.agents.agent import Agent
 from mng.agents.ending import stop
+from mng.agents.grants import granted
 from mng.agents.hosting import release
 from mng.agents.team import Team
 from mng.cli.chosen import chosen, side_by_side
 from mng.cli.command import command
+from mng.cli.lifecycle import GrantOptions
 from mng.cli.options import CommonOptions, Exclusive, Options, option
 from mng.cli.provisioning import ProvisionOptions, roles_of, steps_of, variables
 from mng.cli.targets import TargetOptions
@@ -51,7 +53,7 @@ class PlayOptions(Options):
     forks: int = option(20, help="hosts at once")
 
 
-class Provision(TargetOptions, PlayOptions, ProvisionOptions, CommonOptions):
+class Provision(TargetOptions, PlayOptions, ProvisionOptions, GrantOptions, CommonOptions):
     """Provision"""
 
 
@@ -95,6 +97,8 @@ def provision(c: Context, o: Provision) -> Results[Task]:
     """
     places, rows = places_of(o)
     inventory = Inventory(o.settings)
+    for agent in [agent for place in places for agent in place.agents]:
+        granted(agent.record, o.grant)  # NotAvailable before anything is done
     if o.destroy_on_fail and not all(inventory.provider(place.host.provider).makes_hosts for place in places):
         raise NotAvailable("--destroy-on-fail: this machine and hosts over SSH can't be destroyed")
     warn_of_tags(places, [*tags(o.tags), *tags(o.skip_tags)])
@@ -144,8 +148,8 @@ def places_of(o: Provision) -> tuple[list[Place], list[Task]]:
         ], failures
     if not o.hosts:
         raise UsageError("what is to be provisioned?", "name an agent, or give --host PATTERN and --role NAME")
-    if values:
-        raise UsageError("--env, --env-file and --pass-env are an agent's", "name the agent")
+    if values or o.grant:
+        raise UsageError("--env, --env-file, --pass-env and --grant are an agent's", "name the agent")
     if not asked and given == Steps():
         raise UsageError("nothing to do", "give --role NAME")
     if o.restart:
@@ -188,6 +192,13 @@ def done(place: Place, o: Provision) -> Recap:
     )  # fmt: skip
     if not o.check:
         hooks.after("provision", host=place.host, recap=recap)
+    for agent in place.agents:
+        if (record := granted(agent.record, o.grant)) != agent.record and not recap.error:
+            recap.changes.append(Change("grant", f"agent {agent.name}: {', '.join(o.grant)}", "changed"))
+            told(recap.changes[-1])
+            if not o.check:
+                agent.record = record
+                agent.save()
     wanted = recap.count("changed") > 0 if o.restart is None else o.restart
     if not wanted or recap.error or not place.agents:
         return recap

@@ -162,6 +162,13 @@ def test_what_is_granted_is_not_asked_for(world: World, model: ModelServer, clau
     world.mng("start", "web")
     agent.message(asks)
     agent.until("WAITING", "permission")
+    agent.keys("Escape")
+    agent.until("WAITING", "turn-end")
+    assert "Bash(chmod:*)" in world.mng("provision", "web", "--grant", "Bash(chmod:*)", "--no-restart").out
+    world.mng("stop", "web")
+    world.mng("start", "web")
+    agent.message(asks, "--wait")
+    assert agent.row["state_reason"] == "turn-end"
     world.mng("create", "other", "--agent-cmd", "sleep 99", "--no-connect")
     assert world.mng("limit", "other", "--grant", "x", check=False).code == 6
 
