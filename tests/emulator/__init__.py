@@ -8,6 +8,7 @@ In a test (`from tests.bed import modal`; tests/live/test_emulator.py has a fixt
     cloud.counts()                            # {"SandboxCreateV2": 1, …} since the start or the last cloud.forget()
     cloud.fault("SandboxCreate", status="UNAVAILABLE")    # the next one fails; `rpc` names the V1 and the V2 call alike
     cloud.fault("SandboxCreate", status="UNAVAILABLE", after=True)    # lost answer: it is done, but nobody hears of it
+    cloud.fault("SandboxCreate", hang=True, after=True)    # done, and the client waits for ever
     cloud.fault("AppGetOrCreate", hang=True, times=0)     # never answers; times=0: until cloud.mend()
     cloud.fault("SandboxTerminate", status="INTERNAL", times=0)       # terminate fails
     cloud.fault("SandboxList", delay=3)                   # answers late

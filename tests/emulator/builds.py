@@ -17,6 +17,7 @@ from tests.emulator.docker import Docker
 
 STANDS = re.compile(r"(docker\.io/)?(library/)?(debian|ubuntu|python)(:|@|$)")  # for these the base image stands
 FROM = re.compile(r"(?i)^\s*FROM\s+(?:--\S+\s+)?(\S+)(\s+AS\s+(\S+))?\s*$")
+RUN = re.compile(r"(?i)\s*RUN\b")
 AT = "/__modal/emulator"
 SHELL = f"""#!/bin/sh
 # Build secrets are variables, and files for `RUN --mount=type=secret,id=NAME`.
@@ -76,9 +77,11 @@ class Build:
         lines: list[str] = []
         stages, skips = {"scratch"}, False
         given = [f"ARG {name}" for name in [*self.env, "__SECRETS"] if self.env]  # for RUN alone: not in the image
-        for line in "\n".join(self.request.image.dockerfile_commands).split("\n"):
+        wanted = "\n".join(self.request.image.dockerfile_commands).split("\n")
+        runs = any(RUN.match(line) for line in wanted)
+        for line in wanted:
             if not (found := FROM.match(line)):
-                if not (skips and re.match(r"(?i)\s*RUN\b", line)):
+                if not (skips and RUN.match(line)):
                     lines.append(re.sub(r"--mount=type=secret\S*\s", "", line))
                 continue
             name, alias = found[1], found[3]
@@ -86,9 +89,10 @@ class Build:
             skips = self.request.namespace == api.DEPLOYMENT_NAMESPACE_GLOBAL and name.startswith("python:")
             lines.append(f"FROM {await self.base(name, stages)}{found[2] or ''}")
             stages.add(alias or "")
-            if name != "scratch":
-                lines += [f"LABEL {self.docker.label}", f"COPY --from={self.shim} / {AT}/", f'SHELL ["{AT}/sh", "-c"]', *given]
-        return "\n".join([*lines, 'SHELL ["/bin/sh", "-c"]', ""])
+            lines.append(f"LABEL {self.docker.label}")
+            if runs and not skips and name != "scratch":
+                lines += [f"COPY --from={self.shim} / {AT}/", f'SHELL ["{AT}/sh", "-c"]', *given]
+        return "\n".join([*lines, *['SHELL ["/bin/sh", "-c"]'] * runs, ""])
 
     @property
     def shim(self) -> str:

@@ -3,6 +3,7 @@
 import io
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -123,7 +124,7 @@ def test_file_systems_are_kept(sdk: Sdk) -> None:
     sdk.modal.experimental.image_delete(image.object_id, client=sdk.client)
     with pytest.raises(sdk.modal.exception.NotFoundError):
         sdk.create(image=sdk.modal.Image.from_id(image.object_id, client=sdk.client))
-    ends = {"SandboxTimeoutError": {"timeout": 20}, "idle": {"idle_timeout": 10}}
+    ends = {"SandboxTimeoutError": {"timeout": 60}, "idle": {"idle_timeout": 40}}
     for how, limit in ends.items():  # 20 times as fast
         sandbox = sdk.create("sh", "-c", f"echo {how} > /root/note; sleep 999", **limit, **keep)
         if how == "idle":
@@ -152,12 +153,20 @@ def test_volumes(sdk: Sdk) -> None:
         volume.listdir("/hosts")
 
 
-def test_images(sdk: Sdk) -> None:
+def test_images(sdk: Sdk, tmp_path: Path) -> None:
     secret = sdk.modal.Secret.from_dict({"TOKEN": "s3cret"})
     look = 'test "$TOKEN" = s3cret && echo built > /etc/built'
     image = sdk.image.run_commands("apt-get update && apt-get install -y git tmux", look, secrets=[secret]).env({"A": "b"})
     image.build(sdk.app)
     assert say(sdk.create(image=image), "sh", "-c", "cat /etc/built; echo $A$TOKEN") == "built\nb"
+    Path(tmp_path, "hello").write_text("from the context")
+    recipe = ["FROM debian:12 AS one", "ARG WHO", "RUN echo $WHO >/who", "FROM ubuntu", "COPY --from=one /who /who",
+              "COPY hello /hello", "RUN --mount=type=secret,id=TOKEN wc -c </run/secrets/TOKEN >/length"]  # fmt: skip
+    Path(tmp_path, "Dockerfile").write_text("\n".join(recipe))
+    given = {"context_dir": tmp_path, "build_args": {"WHO": "me"}, "secrets": [secret]}
+    image = sdk.modal.Image.from_dockerfile(tmp_path / "Dockerfile", **given)
+    found = say(sdk.create(image=image), "sh", "-c", "cat /who /length /hello; test ! -e /run/secrets").split("\n")
+    assert found == ["me", "6", "from the context"]
     with pytest.raises(sdk.modal.exception.ImageBuildError):
         sdk.image.run_commands("echo before; exit 7").build(sdk.app)
     with pytest.raises(sdk.modal.exception.ImageBuildError):
