@@ -41,19 +41,20 @@ class Tunnel:
 
     def close(self) -> None:
         self.server.close()
-        for writer in self.writers:
+        for writer in list(self.writers):
             writer.close()
 
     async def relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        both = [writer]
         self.writers.add(writer)
-        try:
+        with suppress(OSError):
             far_reader, far_writer = await asyncio.open_connection(self.sandbox.address, self.inner)
+            both.append(far_writer)
             await asyncio.gather(self.pump(reader, far_writer), self.pump(far_reader, writer))
-        except OSError:
-            writer.close()
-        finally:
-            self.writers.discard(writer)
-            self.sandbox.last = time.time()
+        for one in both:
+            one.close()
+        self.writers.discard(writer)
+        self.sandbox.last = time.time()
 
     async def pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
@@ -61,7 +62,8 @@ class Tunnel:
                 self.sandbox.last = time.time()
                 writer.write(data)
                 await writer.drain()
-        writer.close()
+        with suppress(OSError):
+            writer.write_eof()  # the other way may go on
 
 
 class Sandbox:
