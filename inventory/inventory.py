@@ -63,7 +63,7 @@ class Inventory:
         for one in last_known.all_known(self.seen):
             if one.name not in given:
                 known.setdefault(one.provider, []).append(one.name)
-        names = dict.fromkeys([*self.settings.providers, *(one for one in ("ssh", "docker") if one in known)])
+        names = dict.fromkeys([*self.settings.providers, *(one for one in ("ssh", "docker", "modal") if one in known)])
         theirs = {one.name: one for one in self.of_plugins}
         ours = [self.load(name, tuple(known.get(name, ()))) for name in names if name not in theirs]
         return [self.local, *ours, *theirs.values()]
@@ -75,7 +75,7 @@ class Inventory:
             for one in theirs:
                 if lacks := [part for part in PARTS if not hasattr(one, part)]:
                     hooks.blame(plugin, MngError(f"{one!r} has no {', '.join(lacks)}"), "providers")
-                elif one.name in ("local", "ssh", "docker") or any(one.name == other.name for other in found):
+                elif one.name in ("local", "ssh", "docker", "modal") or any(one.name == other.name for other in found):
                     hooks.blame(plugin, MngError(f"there is a provider {one.name} already"), "providers")
                 else:
                     found.append(one)
@@ -94,13 +94,17 @@ class Inventory:
     def load(self, name: str, known: tuple[str, ...] = ()) -> Provider:
         if name not in self.loaded:
             backend = self.settings.providers.get(name, {}).get("backend", name)
-            if backend not in ("ssh", "docker"):
+            if backend not in ("ssh", "docker", "modal"):
                 where = self.settings.where("providers", name, "backend")
-                raise UsageError(f"{where}: no backend {backend!r}", "there is: docker, ssh")
+                raise UsageError(f"{where}: no backend {backend!r}", "there is: docker, modal, ssh")
             if backend == "ssh":
                 from mng.inventory.ssh import Ssh
 
                 self.loaded[name] = Ssh(name, self.settings, known, self.allow_unknown_host, self.written)
+            elif backend == "modal":
+                from mng.inventory.modal import Modal
+
+                self.loaded[name] = Modal(name, self.local.host.id, self.settings.host_dir, self.settings.prefix, known)
             else:
                 from mng.inventory.docker import Docker
 
@@ -111,15 +115,17 @@ class Inventory:
     @property
     def may_have_made(self) -> list[Provider]:
         """All providers, with those whose hosts nobody remembers: a create was killed before it could."""
-        used = (self.settings.host_dir / "keys").is_dir() and all(one.name != "docker" for one in self.providers)
-        return [*self.providers, *([self.load("docker")] if used else [])]
+        if not (self.settings.host_dir / "keys").is_dir():
+            return self.providers
+        there = [one.name for one in self.providers]
+        return [*self.providers, *(self.load(name) for name in ("docker", "modal") if name not in there)]
 
     def provider(self, name: str) -> Provider:
         """By name; NotAvailable for one that is not set up here."""
         for provider in self.providers:
             if provider.name == name:
                 return provider
-        if name in ("ssh", "docker"):
+        if name in ("ssh", "docker", "modal"):
             return self.load(name)
         known = [provider.name for provider in self.providers]
         raise NotAvailable(f"no provider {name!r} here", f"there is: {', '.join(known)}")

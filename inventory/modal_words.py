@@ -1,0 +1,89 @@
+"""The words of `-b` for Modal: what a sandbox is made from, its size and its limits."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from mng.errors import UsageError
+from mng.inventory.images import ranges
+from mng.shell import expanded
+
+DAY = 86400
+NAMES = ("dockerfile", "context-dir", "image", "cpu", "memory", "gpu", "timeout", "region", "secret", "offline",
+         "cidr-allowlist", "volume")  # fmt: skip
+
+
+class Asked(NamedTuple):
+    """What a sandbox is to be; as JSON keeps it."""
+
+    dockerfile: str = ""
+    context: str = ""
+    image: str = ""
+    cpu: float = 0.0
+    memory: float = 0.0  # GiB
+    gpu: str = ""
+    timeout: int = DAY
+    region: str = ""
+    secrets: tuple[str, ...] = ()
+    volumes: tuple[str, ...] = ()  # NAME:PATH
+    walls: tuple[str, ...] | None = None  # what alone can be reached
+
+    @classmethod
+    def of(cls, args: tuple[str, ...]) -> Asked:
+        """`k=v`, `--k=v`, `--k v`, or bare `offline`; UsageError for others."""
+        asked, words = cls(), [word for arg in args for word in (arg.split(None, 1) if arg.startswith("--") else [arg])]
+        while words:
+            key, equals, value = words.pop(0).partition("=")
+            name = key.removeprefix("--")
+            if name not in NAMES:
+                raise UsageError(f"-b {key}: Modal has no such word", f"there are: {', '.join(NAMES)}")
+            if name != "offline" and not equals:
+                if not words:
+                    raise UsageError(f"-b {key} needs a value")
+                value = words.pop(0)
+            asked = asked.with_(name, value)
+        if asked.image and asked.dockerfile:
+            raise UsageError("-b image and -b dockerfile: which of them?")
+        return asked
+
+    def with_(self, name: str, value: str) -> Asked:
+        new: dict[str, Any] = {name: value}
+        match name:
+            case "offline":
+                new = {"walls": self.walls or ()}
+            case "cidr-allowlist":
+                new = {"walls": (*(self.walls or ()), *ranges(value))}
+            case "cpu" | "memory":
+                new = {name: number(name, value)}
+            case "timeout":
+                new = {name: int(number(name, value))}
+            case "dockerfile" | "context-dir":
+                new = {name.removesuffix("-dir"): str(expanded(value).absolute())}
+            case "secret":
+                new = {"secrets": (*self.secrets, value)}
+            case "volume":
+                if not value.partition(":")[2].startswith("/"):
+                    raise UsageError(f"-b volume={value} is not NAME:/PATH")
+                new = {"volumes": (*self.volumes, value)}
+        return self._replace(**new)
+
+    @property
+    def words(self) -> dict[str, Any]:
+        """For Sandbox.create. Of GPUs, Modal keeps no state when they end by themselves."""
+        words: dict[str, Any] = {"timeout": self.timeout}
+        words |= {"cpu": self.cpu} if self.cpu else {}
+        words |= {"memory": int(self.memory * 1024)} if self.memory else {}
+        words |= {"gpu": self.gpu} if self.gpu else {"experimental_options": {"enable_exit_snapshot": True}}
+        words |= {"region": self.region} if self.region else {}
+        return words | ({"outbound_cidr_allowlist": list(self.walls)} if self.walls is not None else {})
+
+
+def number(name: str, value: str) -> float:
+    try:
+        found = float(value)
+    except ValueError:
+        found = 0.0
+    if found <= 0 or (name == "timeout" and found > DAY):
+        limit = f" up to {DAY} (24 hours)" if name == "timeout" else ""
+        raise UsageError(f"-b {name}={value}: it must be a number above 0{limit}")
+    return found

@@ -1,0 +1,178 @@
+"""Hosts on Modal, as far as the emulator of its servers (tests/emulator) is one: the real SDK, real sshd's in containers."""
+
+import json
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.bed import modal
+from tests.bed.engine import Engine
+from tests.bed.modal import Cloud
+from tests.bed.world import World
+
+pytestmark = [pytest.mark.live, pytest.mark.slow]
+SLEEP = ("--agent-cmd", "sleep 99999", "--no-connect")
+DEMO = ("demo", "--no-connect", "--await-ready")
+
+
+@pytest.fixture(scope="module")
+def one_cloud(docker: Engine) -> Iterator[Cloud]:
+    cloud = modal.start(docker)
+    try:
+        yield cloud
+    finally:
+        cloud.end()
+
+
+@pytest.fixture
+def cloud(world: World, one_cloud: Cloud) -> Iterator[Cloud]:
+    world.env.update(one_cloud.env)
+    one_cloud.forget()
+    yield one_cloud
+    one_cloud.mend()
+    for one in one_cloud.running():
+        one_cloud.finish(one["id"], "terminated")
+
+
+def hosts(world: World) -> dict[str, tuple[str, str]]:
+    return {row["name"]: (row["state"], row["host"]["state"]) for row in world.mng("list", "--json").json}
+
+
+def test_work_goes_there_and_comes_home(world: World, cloud: Cloud) -> None:
+    world.mng("create", "web", "--in", "modal", "--host-name", "box", "-b", "cpu=2", "-b", "--memory=8", *SLEEP, timeout=180)
+    assert hosts(world) == {"web": ("RUNNING", "RUNNING")}
+    (one,) = cloud.running()
+    assert (one["cpu"][0], one["memory"][0]) == (2000, 8192)
+    world.mng("exec", "web", "echo precious > kept; git status --porcelain; hostname")
+    assert "host box stopped" in world.mng("stop", "web", timeout=120).err
+    assert cloud.running() == [] and hosts(world) == {"web": ("STOPPED", "STOPPED")}
+    world.mng("start", "web", timeout=120)
+    assert world.mng("exec", "web", "cat kept").out == "precious\n" and len(cloud.running()) == 1
+    assert "refs/mng/saved/web/" in (done := world.mng("destroy", "-f", "web", timeout=120)).err + done.out
+    assert cloud.running() == [] and hosts(world) == {} and world.mng("snapshot", "list", "--json").json == []
+    assert [one for one in cloud.state()["images"] if one.get("snapshot")] == []
+
+
+def test_snapshots(world: World, cloud: Cloud) -> None:
+    world.mng("create", "doomed", "--in", "modal", *DEMO, timeout=180)
+    world.mng("message", "doomed", "-m", "zebra", "--wait")
+    world.mng("exec", "doomed", "echo precious > /root/kept")
+    id_ = world.mng("snapshot", "doomed", "--name", "before", "--format", "{id}").out.strip()
+    world.mng("exec", "doomed", "rm /root/kept")
+    world.mng("create", "again", "--in", "modal", "--snapshot", id_, "--no-connect", timeout=180)
+    assert world.mng("exec", "again", "cat /root/kept").out == "precious\n"
+    world.mng("stop", "doomed", timeout=120)
+    world.mng("start", "doomed", "--snapshot", "before", timeout=180)
+    assert world.mng("exec", "doomed", "cat /root/kept").out == "precious\n"
+    names = [row["name"] for row in world.mng("snapshot", "list", "--json").json]
+    assert sorted(names) == ["before", "before-start"]
+    world.mng("destroy", "-f", "doomed", "--keep-snapshots", timeout=120)
+    assert len(world.mng("snapshot", "list", "--json").json) == 2
+    world.mng("destroy", "-f", "again", timeout=120)
+    assert "(before)" in world.mng("gc", "--snapshots", timeout=120).out
+    assert world.mng("snapshot", "list", "--json").json == [] and cloud.running() == []
+
+
+def test_a_sandbox_that_ended_by_itself_is_as_it_was_then(world: World, cloud: Cloud) -> None:
+    world.mng("create", "web", "--in", "modal", *SLEEP, timeout=180)
+    world.mng("list")
+    world.mng("exec", "web", "echo precious > kept")
+    (one,) = cloud.running()
+    cloud.finish(one["id"], "timeout")
+    assert hosts(world) == {"web": ("STOPPED", "STOPPED")}
+    world.mng("start", "web", timeout=120)
+    assert world.mng("exec", "web", "cat kept").out == "precious\n"
+    world.mng("destroy", "-f", "web", timeout=120)
+
+
+def test_walls_secrets_and_volumes(world: World, cloud: Cloud) -> None:
+    world.env["NPM_TOKEN"] = "s3cret"
+    (world.root / "Dockerfile").write_text("FROM debian:bookworm-slim\nRUN echo of-the-user > /etc/mine\n")
+    words = ("-b", "offline", "-b", f"dockerfile={world.root}/Dockerfile", "-b", f"context-dir={world.root}",
+             "-b", "secret=NPM_TOKEN", "-b", "volume=cache:/cache", "-b", "gpu=h100", "-b", "region=us-east")  # fmt: skip
+    world.mng("create", "web", "--in", "modal", *words, *SLEEP, timeout=180)
+    assert world.mng("exec", "web", "cat /etc/mine; echo $NPM_TOKEN; ls -d /cache").out.split() == [
+        "of-the-user",
+        "s3cret",
+        "/cache",
+    ]
+    blocked = "timeout 3 bash -c '</dev/tcp/198.51.100.1/80' 2>/dev/null; echo $?"
+    assert world.mng("exec", "web", blocked).out.strip() != "0"
+    for word in ("gpus=1", "cpu=many", "timeout=90000", "volume=cache", "cidr-allowlist=x"):
+        assert world.mng("create", "x", "--in", "modal", "-b", word, *SLEEP, check=False).code == 2, word
+    assert world.mng("create", "x", "--in", "modal", "-s", "--cpus=1", *SLEEP, check=False).code == 6
+    assert len(cloud.running()) == 1
+    world.mng("destroy", "-f", "web", timeout=120)
+
+
+@pytest.mark.parametrize("step", ["host.made", "host.started", "create.claim", "create.session"])
+def test_killed_create(world: World, cloud: Cloud, step: str) -> None:
+    from tests.live.test_docker_faults import gc
+
+    killed = world.mng("create", "x", "--in", "modal", *SLEEP, env={"MNG_FAULT": step}, check=False, timeout=180)
+    assert killed.code == -9 and len(cloud.running()) == (step != "host.made")
+    gc(world)
+    assert cloud.running() == [] and hosts(world) == {}
+
+
+@pytest.mark.parametrize("step", ["host.stop", "host.stopped"])
+def test_killed_stop(world: World, cloud: Cloud, step: str) -> None:
+    world.mng("create", "x", "--in", "modal", *SLEEP, timeout=180)
+    world.mng("exec", "x", "echo precious > kept")
+    assert world.mng("stop", "x", env={"MNG_FAULT": step}, check=False, timeout=120).code == -9
+    assert hosts(world)["x"][0] == "STOPPED"
+    world.mng("start", "x", timeout=120)
+    assert world.mng("exec", "x", "cat kept").out == "precious\n" and len(cloud.running()) == 1
+    world.mng("destroy", "-f", "x", timeout=120)
+
+
+def test_what_is_wrong_is_said_and_nothing_stays(world: World, cloud: Cloud) -> None:
+    create = ("create", "x", "--in", "modal", *SLEEP)
+    for fault, code, words in (
+        ({"rpc": "SandboxCreate", "status": "RESOURCE_EXHAUSTED", "times": 0}, 1, "no capacity"),
+        ({"rpc": "AppGetOrCreate", "status": "UNAUTHENTICATED", "times": 0}, 6, "refuses the token"),
+        ({"rpc": "SandboxCreate", "status": "PERMISSION_DENIED", "times": 0}, 6, "Modal (modal)"),
+        ({"rpc": "AppGetOrCreate", "hang": True, "times": 0}, 4, "within 5 s"),
+    ):
+        cloud.fault(**fault)
+        done = world.mng(*create, check=False, timeout=120)
+        assert (done.code, "Traceback" in done.err) == (code, False) and words in done.err, done
+        cloud.mend()
+    (world.root / "Dockerfile").write_text("FROM debian:bookworm-slim\nRUN exit 3\n")
+    failed = world.mng(*create, "-b", f"dockerfile={world.root}/Dockerfile", check=False, timeout=120)
+    assert failed.code == 1 and "Traceback" not in failed.err
+    assert cloud.running() == [] and hosts(world) == {}
+
+
+def test_an_account_that_can_not_be_reached_keeps_nobody(world: World, cloud: Cloud) -> None:
+    world.mng("create", "web", "--in", "modal", *SLEEP, timeout=180)
+    world.mng("create", "here", *SLEEP)
+    world.mng("list")
+    cloud.fault("*", hang=True, times=0)
+    rows = {row["name"]: row["host"]["state"] for row in world.mng("list", "--json").json}
+    assert rows == {"web": "UNREACHABLE", "here": "RUNNING"}
+    assert world.mng("destroy", "-f", "web", check=False).code != 0
+    cloud.mend()
+    assert hosts(world)["web"] == ("RUNNING", "RUNNING")
+    away = {"MODAL_TOKEN_ID": None, "MODAL_TOKEN_SECRET": None}
+    done = world.mng("create", "x", "--in", "modal", *SLEEP, env=away, check=False)
+    assert done.code == 6 and "modal setup" in done.err
+    assert {row["name"]: row["host"]["state"] for row in world.mng("list", "--json", env=away).json}["here"] == "RUNNING"
+    world.mng("destroy", "-f", "--all", timeout=120)
+
+
+def test_modal_is_imported_only_where_it_is_used(world: World) -> None:
+    (world.home / ".modal.toml").write_text("[default\nbroken")
+    assert world.mng("list", env={"PYTHONPROFILEIMPORTTIME": "1"}).err.count("| modal\n") == 0
+    done = world.mng("create", "x", "--in", "modal", *SLEEP, env={"MODAL_CONFIG_PATH": None}, check=False)
+    assert done.code == 6 and done.out == "" and os.sep not in json.dumps(done.out)
+
+
+def test_what_it_costs_in_calls(world: World, cloud: Cloud) -> None:
+    world.mng("create", "web", "--in", "modal", *SLEEP, timeout=180)
+    cloud.forget()
+    world.mng("list")
+    counts = cloud.counts()
+    assert sum(counts.values()) <= 12, counts
+    world.mng("destroy", "-f", "web", timeout=120)
