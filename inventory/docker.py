@@ -18,7 +18,7 @@ from mng.fault import fault
 from mng.host import Asleep, Host, Remote
 from mng.inventory import images
 from mng.inventory.engine import SECONDS, Engine
-from mng.inventory.keys import known, new_pair, own_pair
+from mng.inventory.keys import known, new_pair, own_pair, used
 from mng.inventory.provider import BEING_MADE, Check, HostSpec, Kept, Snapshot, SnapshotSpec, Spare
 from mng.inventory.ssh import host_id
 from mng.names import check_name, new_id
@@ -92,7 +92,7 @@ class Docker:
             self.engine.client.ping()
         image = self.snapshot_image(spec.snapshot) if spec.snapshot else images.ready(self.engine.program, asked)
         facts = {"owner": self.owner, "host": id_, "name": name, "created": str(time.time()), "tags": json.dumps(spec.tags)}
-        own_pair(self.folder)  # by which gc knows that there may be containers of ours
+        used(self.folder, self.name)
         words = [word for key, value in facts.items() for word in ("--label", f"mng.{key}={value}")]
         words += ["--init", "--name", f"{self.prefix}{name}", "--hostname", name, *HARDENED, *walls(asked)]
         words += [] if has_network(spec.start_args) else ["--publish", "127.0.0.1::22"]

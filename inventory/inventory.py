@@ -115,10 +115,9 @@ class Inventory:
     @property
     def may_have_made(self) -> list[Provider]:
         """All providers, with those whose hosts nobody remembers: a create was killed before it could."""
-        if not (self.settings.host_dir / "keys").is_dir():
-            return self.providers
         there = [one.name for one in self.providers]
-        return [*self.providers, *(self.load(name) for name in ("docker", "modal") if name not in there)]
+        used = [name for name in ("docker", "modal") if (self.settings.host_dir / "keys" / f"{name}.used").exists()]
+        return [*self.providers, *(self.load(name) for name in used if name not in there)]
 
     def provider(self, name: str) -> Provider:
         """By name; NotAvailable for one that is not set up here."""

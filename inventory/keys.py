@@ -58,3 +58,9 @@ def known(folder: Path, host_id: str, public: str) -> Path:
         new.chmod(0o600)
         new.replace(path)
     return path
+
+
+def used(folder: Path, provider: str) -> None:
+    """There may be hosts of ours, though nobody remembers them: a create was killed before it could. gc asks."""
+    own_pair(folder)
+    (folder / "keys" / f"{provider}.used").touch()

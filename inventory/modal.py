@@ -19,7 +19,7 @@ from mng.fault import fault
 from mng.host import Asleep, Host, Remote
 from mng.inventory import images
 from mng.inventory.docker import SSHD, Cut, tarred
-from mng.inventory.keys import known, new_pair, own_pair
+from mng.inventory.keys import known, new_pair, own_pair, used
 from mng.inventory.last_known import read
 from mng.inventory.modal_cloud import LONG, LOOK, Cloud, configured
 from mng.inventory.modal_words import Asked
@@ -90,7 +90,7 @@ class Modal:
         record: dict[str, Any] = {
             "id": id_, "name": name, "created": time.time(), "tags": spec.tags, "asked": asked._asdict(), "snapshots": [],
         }  # fmt: skip
-        own_pair(self.folder)  # by which gc knows that there may be hosts of ours
+        used(self.folder, self.name)
 
         async def image() -> Any:
             return self.cloud.image((await self.found(spec.snapshot))["image"]) if spec.snapshot else await self.built(asked)
