@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.bed import agents
+from tests.bed import agents, modal
 from tests.bed.engine import Engine, engine
 from tests.bed.model_server import ModelServer
 from tests.bed.need import need
@@ -89,3 +89,22 @@ def there(world: World, docker: Engine) -> Iterator[World]:
     yield world
     for container in docker.docker("ps", "-aq", "--filter", f"name={world.prefix}").split():
         docker.docker("rm", "-f", container)
+
+
+@pytest.fixture(scope="session")
+def one_cloud(docker: Engine) -> Iterator[modal.Cloud]:
+    cloud = modal.start(docker)
+    try:
+        yield cloud
+    finally:
+        cloud.end()
+
+
+@pytest.fixture
+def cloud(world: World, one_cloud: modal.Cloud) -> Iterator[modal.Cloud]:
+    world.env.update(one_cloud.env)
+    one_cloud.forget()
+    yield one_cloud
+    one_cloud.mend()
+    for one in one_cloud.running():
+        one_cloud.finish(one["id"], "terminated")

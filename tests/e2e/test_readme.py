@@ -40,6 +40,8 @@ def test_a_block_of_bash_works(world: World, page: Path, block: str, request: py
         own_mng(world)
     if page.name == "docker.md":
         request.getfixturevalue("there")
+    if page.name == "modal.md":
+        request.getfixturevalue("cloud")
     bed = Sshd(world) if page.name in ("hosts.md", "inventory.md") else None
     try:
         if bed and page.name == "inventory.md":

@@ -2,37 +2,15 @@
 
 import json
 import os
-from collections.abc import Iterator
 
 import pytest
 
-from tests.bed import modal
-from tests.bed.engine import Engine
 from tests.bed.modal import Cloud
 from tests.bed.world import World
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 SLEEP = ("--agent-cmd", "sleep 99999", "--no-connect")
 DEMO = ("demo", "--no-connect", "--await-ready")
-
-
-@pytest.fixture(scope="module")
-def one_cloud(docker: Engine) -> Iterator[Cloud]:
-    cloud = modal.start(docker)
-    try:
-        yield cloud
-    finally:
-        cloud.end()
-
-
-@pytest.fixture
-def cloud(world: World, one_cloud: Cloud) -> Iterator[Cloud]:
-    world.env.update(one_cloud.env)
-    one_cloud.forget()
-    yield one_cloud
-    one_cloud.mend()
-    for one in one_cloud.running():
-        one_cloud.finish(one["id"], "terminated")
 
 
 def hosts(world: World) -> dict[str, tuple[str, str]]:
