@@ -159,8 +159,11 @@ class Docker:
         return sorted((one for one in found if one.id), key=lambda one: one.created_at)
 
     def drop_snapshot(self, snapshot: Snapshot) -> None:
+        self.drop_image(f"mng-snapshot:{snapshot.id}")
+
+    def drop_image(self, name: str) -> None:
         with self.engine.translated():
-            self.engine.client.images.remove(f"mng-snapshot:{snapshot.id}")
+            self.engine.client.images.remove(name)
 
     def refresh_keys(self, host: Host) -> None:
         """By the engine, so also where nobody is let in any more; keys that the user added stay."""
@@ -176,24 +179,23 @@ class Docker:
 
     def spares(self) -> list[Spare]:
         """Snapshots of hosts that are gone, and images that were built for hosts and have none, a quarter of an hour old."""
+        from docker.errors import ImageNotFound
+
         with self.engine.translated():
-            used = {one["ImageID"] for one in self.engine.client.api.containers(all=True)}
+            taken = {one["ImageID"] for one in self.engine.client.api.containers(all=True)}
             every = {image.id: image for image in self.engine.client.images.list(filters={"label": "mng.image"})}
-            remove = self.engine.client.images.remove
             hosts = {container.labels["mng.host"] for container in self.containers()}
             kept = [one for one in self.snapshots() if one.host_id not in hosts]
-            kept = [one for one in kept if self.engine.client.images.get(f"mng-snapshot:{one.id}").id not in used]
-            for id_ in list(used):  # what they were built on is used, too
-                while id_ := self.engine.client.api.inspect_image(id_).get("Parent", ""):
-                    used.add(id_)
-        built = [one for one in every.values() if one.id not in used and "mng.snapshot" not in one.labels]
+            kept = [one for one in kept if self.engine.client.images.get(f"mng-snapshot:{one.id}").id not in taken]
+            for id_ in list(taken):  # what they were built on is used, too
+                with contextlib.suppress(ImageNotFound):  # of a container whose image was taken away by force
+                    while id_ := self.engine.client.api.inspect_image(id_).get("Parent", ""):
+                        taken.add(id_)
+        built = [one for one in every.values() if one.id not in taken and "mng.snapshot" not in one.labels]
+        old = [(one.tags or [one.id])[0] for one in built if time.time() - created(one) > BEING_MADE]
         return [
             *(Spare(f"snapshot {one.id} ({one.name})", "snapshots", partial(self.drop_snapshot, one)) for one in kept),
-            *(
-                Spare(f"image {(one.tags or [one.short_id])[0]}", "build_cache", partial(remove, (one.tags or [one.id])[0]))
-                for one in built
-                if time.time() - created(one) > BEING_MADE
-            ),
+            *(Spare(f"image {name}", "build_cache", partial(self.drop_image, name)) for name in old),
         ]
 
     def checks(self) -> list[Check]:

@@ -106,7 +106,11 @@ class Agent:
             f"{self.folder}/activity/start": File(run.encode()),
             f"{self.folder}/pid": File(b""),  # that of an earlier run would say that this one is another program
         })  # fmt: skip
-        done = self.host.runner.run(where(work).then(self.start_line(view)), check=False)
+        line = where(work).then(self.start_line(view))
+        done = self.host.runner.run(line, check=False)
+        if b"server exited" in done.err:  # the last session there has just ended, and tmux's server with it
+            time.sleep(0.5)
+            done = self.host.runner.run(line, check=False)
         if done.code == MISSING:
             raise NotFound(f"the work dir of {self.name} is gone: {work}", f"remove the agent: mng destroy {self.name}")
         if done.code:

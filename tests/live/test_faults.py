@@ -1,5 +1,6 @@
 """mng killed or interrupted at every step: nothing is left over, no work is lost, the name is free again."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,12 @@ from tests.bed.world import World
 
 pytestmark = pytest.mark.live
 
+RACING = """#!/bin/sh
+case "$*" in
+*new-session*) [ -e {mark} ] || {{ touch {mark}; echo 'server exited unexpectedly' >&2; exit 1; }} ;;
+esac
+exec {tmux} "$@"
+"""
 CREATE = ["claim", "work", "steps", "session", "ready", "end", "done"]
 DESTROY = ["save", "work", "state", "gone"]
 SLEEP = ["--agent-cmd", "sleep 99999", "--no-connect"]
@@ -124,3 +131,11 @@ def test_list_during_churn(world: World) -> None:
         names = [row["name"] for row in world.mng("list", "--json").json]
         assert "steady" in names
     assert [process.returncode for process in churn] == [0, 0, 0]
+
+
+def test_a_tmux_server_that_is_just_ending(world: World) -> None:
+    """As `mng stop` of the only agent leaves it for a moment."""
+    mark = world.root / "raced"
+    world.tool("tmux", RACING.format(mark=mark, tmux=shutil.which("tmux")))
+    world.mng("create", "x", "--agent-cmd", "sleep 99999", "--no-connect")
+    assert mark.exists() and world.mng("list", "--json").json[0]["state"] == "RUNNING"
