@@ -104,7 +104,8 @@ class Inventory:
             elif backend == "modal":
                 from mng.inventory.modal import Modal
 
-                self.loaded[name] = Modal(name, self.local.host.id, self.settings.host_dir, self.settings.prefix, known)
+                prices = self.settings.providers.get(name, {}).get("prices", {})
+                self.loaded[name] = Modal(name, self.local.host.id, self.settings.host_dir, self.settings.prefix, known, prices)
             else:
                 from mng.inventory.docker import Docker
 

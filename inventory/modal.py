@@ -18,11 +18,11 @@ from mng.errors import MngError, NotAvailable, NotFound, Unreachable
 from mng.fault import fault
 from mng.host import Asleep, Host, Remote
 from mng.inventory import images
-from mng.inventory.docker import SSHD, Cut, tarred
+from mng.inventory.docker import PAUSED, SSHD, Cut, tarred
 from mng.inventory.keys import known, new_pair, own_pair, used
 from mng.inventory.last_known import read
 from mng.inventory.modal_cloud import LONG, LOOK, Cloud, configured
-from mng.inventory.modal_words import Asked
+from mng.inventory.modal_words import Asked, price
 from mng.inventory.provider import Check, HostSpec, Kept, Snapshot, SnapshotSpec, Spare
 from mng.inventory.ssh import host_id
 from mng.names import check_name, new_id
@@ -46,9 +46,12 @@ class Modal:
 
     makes_hosts = True
 
-    def __init__(self, name: str, owner: str, folder: Path, prefix: str, known: tuple[str, ...] = ()) -> None:
-        """`owner`: this installation's id, `folder`: where its keys are, `known`: its hosts."""
-        self.name, self.folder, self.prefix, self.known = name, folder, prefix, known
+    def __init__(
+        self, name: str, owner: str, folder: Path, prefix: str, known: tuple[str, ...] = (),
+        prices: dict[str, float] | None = None,
+    ) -> None:  # fmt: skip
+        """`owner`: this installation's id, `folder`: where its keys are, `known`: its hosts, `prices`: an hour, in dollars."""
+        self.name, self.folder, self.prefix, self.known, self.prices = name, folder, prefix, known, prices or {}
         self.cloud = Cloud(name, f"mng-{owner.removeprefix('host-')[:16]}")
 
     # --- what every provider does
@@ -75,7 +78,16 @@ class Modal:
                 record = ids.get(host) or {"id": host, "name": tags["mng-name"], "created": float(tags["mng-created"])}
                 record |= {"sandbox": id_, "address": await self.address(stray[id_])}
                 records += [] if host in ids else [record]
+        ended = [one for one in records if one.get("sandbox") and one["sandbox"] not in running and one.get("code") is None]
+        await asyncio.gather(*(self.noted(record) for record in ended))
         return records, set(running)
+
+    async def noted(self, record: dict[str, Any]) -> None:
+        """How a sandbox ended by itself: asked once."""
+        with contextlib.suppress(self.cloud.sdk.exception.Error):
+            sandbox = await self.cloud.sdk.Sandbox.from_id.aio(record["sandbox"], client=self.cloud.client)
+            record["code"] = await sandbox.poll.aio()
+            await self.cloud.write(record["id"], record)
 
     def named(self, word: str) -> Host | None:
         """By name or id."""
@@ -269,7 +281,7 @@ class Modal:
             )  # fmt: skip
             fault("host.started")
             await sandbox.wait_until_ready.aio(timeout=int(START))
-            record.update(sandbox=sandbox.object_id, address=await self.address(sandbox))
+            record.update(sandbox=sandbox.object_id, address=await self.address(sandbox), booted=time.time(), code=None)
             await self.cloud.write(record["id"], record)
             return list(record["address"])
 
@@ -318,7 +330,8 @@ class Modal:
     def host_of(self, record: dict[str, Any], runs: bool) -> Host:
         id_, name, tags = record["id"], record["name"], record.get("tags", {})
         if not runs:
-            return Asleep(id_, name, self.name, self.prefix, "STOPPED", tags, HOME, lambda: self.files(record))
+            state = "PAUSED" if record.get("code") == PAUSED else "STOPPED"
+            return Asleep(id_, name, self.name, self.prefix, state, tags, HOME, lambda: self.files(record))
         key, _ = own_pair(self.folder)
         options = [f"UserKnownHostsFile={self.folder / 'keys' / f'{id_}.known_hosts'}", "GlobalKnownHostsFile=/dev/null",
                    f"HostKeyAlias={id_}", "IdentitiesOnly=yes", "StrictHostKeyChecking=yes", "IdentityAgent=none",
@@ -326,7 +339,10 @@ class Modal:
         words = [word for option in options for word in ("-o", option)]
         address, port = record["address"]
         target = Target(str(address), int(port), "root", str(key), ("-F", "/dev/null", *words))
-        return Remote(id_, name, self.name, SshRunner(target), self.prefix, tags=tags, ours=True)
+        host = Remote(id_, name, self.name, SshRunner(target), self.prefix, tags=tags, ours=True)
+        host.cost_per_hour = price(Asked(**record.get("asked", {})), self.prices)
+        host.running_since = record.get("booted", record["created"])
+        return host
 
     def files(self, record: dict[str, Any]) -> Tree:
         """Of a host that does not run: as it was stopped, else as it was last seen."""

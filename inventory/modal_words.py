@@ -9,6 +9,21 @@ from mng.inventory.images import ranges
 from mng.shell import expanded
 
 DAY = 86400
+PRICES = {  # dollars an hour, for a core, a GiB and a GPU; as Modal had them for sandboxes in 2025
+    "cpu": 0.142,
+    "memory": 0.0242,
+    "t4": 0.59,
+    "l4": 0.80,
+    "a10": 1.10,
+    "l40s": 1.95,
+    "a100": 2.10,
+    "a100-40gb": 2.10,
+    "a100-80gb": 2.50,
+    "h100": 3.95,
+    "h200": 4.54,
+    "b200": 6.25,
+}
+LEAST = (0.125, 0.125)  # cores and GiB of a sandbox for which nothing is asked
 NAMES = ("dockerfile", "context-dir", "image", "cpu", "memory", "gpu", "timeout", "region", "secret", "offline",
          "cidr-allowlist", "volume")  # fmt: skip
 
@@ -76,6 +91,14 @@ class Asked(NamedTuple):
         words |= {"gpu": self.gpu} if self.gpu else {"experimental_options": {"enable_exit_snapshot": True}}
         words |= {"region": self.region} if self.region else {}
         return words | ({"outbound_cidr_allowlist": list(self.walls)} if self.walls is not None else {})
+
+
+def price(asked: Asked, given: dict[str, float]) -> float:
+    """About what it costs an hour while it runs; `given` prices count over those here, a GPU in no table for nothing."""
+    prices = {**PRICES, **given}
+    gpu, _, count = asked.gpu.lower().partition(":")
+    cards = prices.get(gpu.rstrip("!"), 0.0) * (int(count) if count.isdecimal() else 1)
+    return (asked.cpu or LEAST[0]) * prices["cpu"] + (asked.memory or LEAST[1]) * prices["memory"] + cards
 
 
 def number(name: str, value: str) -> float:

@@ -64,11 +64,15 @@ class HostRow(Row):
     uptime_seconds: float | None = None
     resource: Resource | None = None
     ssh: SshRow | None = None
+    estimated_cost_per_hour: float | None = None  # in dollars, by the provider's table of prices
+    estimated_cost: float | None = None  # since it was started
 
     @property
     def shown_state(self) -> str:
-        """UNREACHABLE (as of …)"""
-        return f"{self.state} (as of {self.as_of.astimezone():%Y-%m-%d %H:%M})" if self.as_of else self.state
+        """UNREACHABLE (as of …), RUNNING (~$0.21/h)"""
+        if self.as_of:
+            return f"{self.state} (as of {self.as_of.astimezone():%Y-%m-%d %H:%M})"
+        return f"{self.state} (~${self.estimated_cost_per_hour:.2f}/h)" if self.estimated_cost_per_hour else self.state
 
 
 class AgentRow(Row):
@@ -141,6 +145,8 @@ def host_row(host: Host, probe: Probe | None = None) -> HostRow:
         uptime_seconds=round(now - about.boot) if about.boot else None,
         resource=resource(about) if about.cpus or about.memory_gb else None,
         ssh=ssh(host),
+        estimated_cost_per_hour=round(host.cost_per_hour, 4) or None,
+        estimated_cost=round(host.cost_per_hour * (now - host.running_since) / 3600, 4) if host.cost_per_hour else None,
     )
 
 

@@ -9,7 +9,7 @@ from mng.agents.agent import Agent
 from mng.agents.attaching import go_to
 from mng.agents.hosting import awake, back
 from mng.agents.team import Team
-from mng.cli.chosen import Outcome, chosen
+from mng.cli.chosen import Outcome, chosen, side_by_side
 from mng.cli.command import command
 from mng.cli.options import CommonOptions, Options, option
 from mng.cli.targets import TargetOptions
@@ -43,7 +43,7 @@ def start(c: Context, o: Start) -> Results[Outcome]:
     named = len(agents.agents)
     if o.snapshot and not o.dry_run:
         agents.agents = put_back(agents.agents, team, o.snapshot)
-    agents.agents += paused_with(agents.agents, team)
+    agents.agents = with_paused(agents.agents, team, dry=o.dry_run)
     results = agents.each(lambda agent: started(agent, team, o))
     if (o.connect or o.connect_command) and not results.exit_code and not o.dry_run:
         if named != 1:
@@ -65,16 +65,21 @@ def put_back(agents: list[Agent], team: Team, snapshot: str) -> list[Agent]:
     return [Agent(record, host) for agent in agents if (record := there.get(agent.record.id))]
 
 
-def paused_with(agents: list[Agent], team: Team) -> list[Agent]:
-    """The others that were running when the hosts of these were paused."""
-    hosts = {agent.host.id for agent in agents if agent.host.state == "PAUSED"}
-    others = [agent for agent in team.agents if agent.host.id in hosts and agent.name not in [one.name for one in agents]]
+def with_paused(agents: list[Agent], team: Team, *, dry: bool) -> list[Agent]:
+    """With the others that were running when the hosts of these were paused: that can be seen where the host runs."""
+    rested = {agent.host.id: agent.host for agent in agents if agent.host.state == "PAUSED"}
+    hosts = [] if dry else side_by_side(lambda host: awake(team.inventory, host), list(rested.values()))
+    runs = {host.id: host for host in hosts}
+    team.probes |= {host.id: host.probe() for host in hosts}
+    names = [agent.name for agent in agents]
+    others = [agent for agent in team.agents if agent.host.id in rested and agent.record.id and agent.name not in names]
 
     def paused(agent: Agent) -> bool:
         read = team.probe(agent.host).files.read
         return (run := read(f"{agent.folder}/paused")) is not None and run == read(f"{agent.folder}/activity/start")
 
-    return [agent for agent in others if agent.record.id and paused(agent)]
+    there = [Agent(agent.record, runs.get(agent.host.id, agent.host)) for agent in [*agents, *others]]
+    return there[: len(agents)] + [agent for agent in there[len(agents) :] if paused(agent)]
 
 
 def started(agent: Agent, team: Team, o: Start) -> Outcome:

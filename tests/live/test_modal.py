@@ -64,6 +64,20 @@ def test_a_sandbox_that_ended_by_itself_is_as_it_was_then(world: World, cloud: C
     world.mng("destroy", "-f", "web", timeout=120)
 
 
+def test_an_idle_host_ends_and_comes_back_with_its_agents(world: World, cloud: Cloud) -> None:
+    size = ("-b", "cpu=2", "-b", "memory=4")
+    world.mng("create", "a", "--in", "modal", "--host-name", "box", *size, *DEMO, "--idle-timeout", "12", timeout=180)
+    world.mng("create", "b", *DEMO, "--host", "box", "--idle-timeout", "10")
+    row = world.mng("list", "--json").json[0]["host"]
+    assert row["estimated_cost_per_hour"] == pytest.approx(2 * 0.142 + 4 * 0.0242) and row["estimated_cost"] > 0
+    assert "(~$0.38/h)" in world.mng("list").out
+    world.wait(lambda: not cloud.running(), 90, "the host to end")
+    assert hosts(world) == {"a": ("STOPPED", "PAUSED"), "b": ("STOPPED", "PAUSED")}
+    started = world.mng("start", "a", "--json", timeout=180).json
+    assert {row["name"]: row["result"] for row in started} == {"a": "started", "b": "started"}
+    world.mng("destroy", "-f", "--all", timeout=120)
+
+
 def test_walls_secrets_and_volumes(world: World, cloud: Cloud) -> None:
     world.env["NPM_TOKEN"] = "s3cret"
     (world.root / "Dockerfile").write_text("FROM debian:bookworm-slim\nRUN echo of-the-user > /etc/mine\n")
