@@ -65,8 +65,8 @@ class Host:
     local: bool = False
     seen: float = 0.0  # when it last answered, if it does not now
     ours: bool = False  # mng made it: it ends with its agents
-    cost_per_hour: float = 0.0  # in dollars, about; 0 where that is not known or nothing
-    running_since: float = 0.0
+    cost_per_hour: float = field(default=0.0, init=False)  # in dollars, about; 0 where that is not known or nothing
+    running_since: float = field(default=0.0, init=False)
 
     def agent_dir(self, agent_id: str) -> str:
         return f"{self.dir}/agents/{agent_id}"
