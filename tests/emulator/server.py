@@ -132,7 +132,8 @@ class Emulator:
         images = [{"id": one.id, "kind": one.kind, "end": one.end} for one in self.images.all.values()]
         volumes = {one.name: str(one.folder) for one in self.volumes.all.values()}
         sandboxes = [shown(one) for one in self.sandboxes.all.values()]
-        return web.json_response({"sandboxes": sandboxes, "images": images, "volumes": volumes})
+        mine = {"label": self.docker.label, "volumes": volumes}
+        return web.json_response({"sandboxes": sandboxes, "images": images, **mine})
 
 
 def shown(one: Sandbox) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,11 @@ class Demo:
     def start(self, *words: str) -> None:
         program = [sys.executable, "-I", demo_program.__file__, str(self.folder), *words]
         keep = ["sh", "-c", 'f=$1; shift; "$@"; echo $? >"$f"; exec cat', "sh", str(self.world.root / "code"), *program]
-        self.world.tmux("new-session", "-d", "-x", 100, "-y", 30, "-s", self.target, "-c", self.world.repo, *keep)
+        words = ["tmux", "new-session", "-d", "-x", 100, "-y", 30, "-s", self.target, "-c", self.world.repo, *keep]
+        if "server exited" in self.world.run(*words, check=False).err:  # with the session before
+            time.sleep(0.5)
+            self.world.run(*words)
+        self.world.tmux("has-session", "-t", self.target)
 
     @property
     def target(self) -> str:

@@ -18,12 +18,13 @@ SSHD = ("sh", "-c", "mkdir -p /run/sshd; ssh-keygen -A >/dev/null; exec /usr/sbi
 @pytest.fixture(scope="module")
 def one_cloud(docker: Engine) -> Iterator[Cloud]:
     cloud = start(docker, faster=20, page=2)
+    label = f"label={cloud.state()['label']}"  # there may be others on the engine
     try:
         yield cloud
     finally:
         cloud.end()
-    assert not docker.docker("ps", "-aq", "--filter", "label=mng-emulator")
-    assert not docker.docker("images", "-aq", "--filter", "label=mng-emulator")
+    assert not docker.docker("ps", "-aq", "--filter", label)
+    assert not docker.docker("images", "-aq", "--filter", label)
 
 
 class Sdk:
