@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from invoke.context import Context
+from invoke.exceptions import Exit
 from invoke.tasks import task
 
 from mng.cli import docs as pages
 from mng.commands import contents
+from mng.inventory.modal_cloud import configured
 from mng.shell import cmd
 
 PYTHON = [sys.executable, "-m"]
@@ -42,7 +44,16 @@ def bench(c: Context, args: str = "") -> None:
     c.run(cmd(*PYTHON, "tests.bench", args.split()).line)
 
 
+@task(optional=["args"], help={"args": "for pytest, as one word"})
+def modal_check(c: Context, args: str = "") -> None:
+    """Run those tests of Modal that need no emulator against your account: some cents, and all is removed afterwards"""
+    if not configured():
+        raise Exit("no account of Modal: modal setup, or MODAL_TOKEN_ID and MODAL_TOKEN_SECRET", 1)
+    line = cmd(*PYTHON, "pytest", "-v", "-m", "account", args.split(), "tests/live")
+    c.run(line.env(MNG_MODAL_CHECK=1).line)
+
+
 ns = contents.collection()
-chores: list[Any] = [test, lint, docs, bench]
+chores: list[Any] = [test, lint, docs, bench, modal_check]
 for chore in chores:
     ns.add_task(chore)

@@ -18,7 +18,7 @@ from mng.fault import fault
 from mng.host import Asleep, Host, Remote
 from mng.inventory import images
 from mng.inventory.engine import SECONDS, Engine
-from mng.inventory.keys import known, new_pair, own_pair, used
+from mng.inventory.keys import known, new_pair, own_pair, used, way_in
 from mng.inventory.provider import BEING_MADE, Check, HostSpec, Kept, Snapshot, SnapshotSpec, Spare
 from mng.inventory.ssh import host_id
 from mng.names import check_name, new_id
@@ -285,25 +285,11 @@ class Docker:
 
     def target(self, container: Any) -> Target:
         """Where its sshd is: on a port of loopback, or behind `docker exec` where no port can be published or reached."""
-        key, _ = own_pair(self.folder)
-        id_ = container.labels["mng.host"]
-        file = self.folder / "keys" / f"{id_}.known_hosts"
-        options = [f"UserKnownHostsFile={file}", "GlobalKnownHostsFile=/dev/null", f"HostKeyAlias={id_}", "IdentitiesOnly=yes",
-                   "StrictHostKeyChecking=yes", "IdentityAgent=none", "ForwardAgent=no"]  # fmt: skip
-        port = 0 if self.engine.elsewhere else port_of(container)
+        port, through = 0 if self.engine.elsewhere else port_of(container), ""
         if not port:
-            through = cmd(
-                *self.engine.program,
-                "exec",
-                "-i",
-                container.id,
-                "sh",
-                "-c",
-                "exec $(PATH=$PATH:/usr/sbin command -v sshd) -i -f /etc/mng/sshd_config",
-            )
-            options.append(f"ProxyCommand={through.line}")
-        words = [word for option in ["ProxyJump=none", *options] for word in ("-o", option)]
-        return Target("127.0.0.1", port, "root", str(key), ("-F", "/dev/null", *words))
+            sshd = "exec $(PATH=$PATH:/usr/sbin command -v sshd) -i -f /etc/mng/sshd_config"
+            through = cmd(*self.engine.program, "exec", "-i", container.id, "sh", "-c", sshd).line
+        return way_in(self.folder, container.labels["mng.host"], "127.0.0.1", port, through)
 
     def host_of(self, container: Any) -> Host:
         labels = container.labels
@@ -313,7 +299,7 @@ class Docker:
         if state != "RUNNING":
             return Asleep(labels["mng.host"], name, self.name, self.prefix, state, tags, HOME, lambda: self.files(container))
         runner = SshRunner(self.target(container))
-        return Remote(labels["mng.host"], name, self.name, runner, self.prefix, tags=tags, ours=True)
+        return Remote(labels["mng.host"], name, self.name, runner, prefix=self.prefix, tags=tags, ours=True)
 
     def files(self, container: Any) -> Tree:
         """The state files of a container that does not run."""

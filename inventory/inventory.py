@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import threading
 from collections.abc import Callable, Iterable
 from functools import cached_property, partial
 from pathlib import Path
@@ -22,12 +23,14 @@ from mng.settings import Settings
 
 if TYPE_CHECKING:
     from mng.inventory.hosts import Hosts
-    from mng.inventory.provider import Provider
+    from mng.inventory.provider import Provider, Snapshot
     from mng.inventory.selection import Selection
     from mng.inventory.ssh import Ssh
 
 
 T = TypeVar("T")
+PATIENCE = 1.5  # seconds after which a person is shown what is known already
+SoFar = Callable[[list[Host], str], None]  # and what is waited for
 PARTS = ("name", "makes_hosts", "age", "hosts", "named", "create", "start", "stop", "destroy", "snapshot", "snapshots",
          "drop_snapshot", "refresh_keys", "spares", "checks")  # fmt: skip
 
@@ -130,18 +133,48 @@ class Inventory:
         known = [provider.name for provider in self.providers]
         raise NotAvailable(f"no provider {name!r} here", f"there is: {', '.join(known)}")
 
-    def every(self) -> list[Host]:
-        """What providers list."""
-        return [host for provider in self.providers for host in self.asked(provider, provider.hosts, list[Host]())]
+    def with_snapshot(self, word: str) -> Provider:
+        """Whose snapshot that is, by id or name. Raises NotFound, or why a provider could not be asked."""
+        problem: MngError | None = None
+        for provider in self.providers:
+            try:
+                kept: list[Snapshot] = self.asked(provider, partial(provider.snapshots), [])
+                if any(word in (one.id, one.name) for one in kept):
+                    return provider
+            except MngError as error:
+                problem = error
+        raise problem or NotFound(f"no snapshot {word!r}", "see: mng snapshot list")
 
-    def hosts(self, patterns: str | Iterable[str] = (), limit: str = "") -> list[Host]:
+    def every(self, so_far: SoFar | None = None) -> list[Host]:
+        """What providers list, each asked by itself: one that takes long keeps no other, if `so_far` is there to show those."""
+        if so_far is None or len(self.providers) < 2:
+            return [host for one in self.providers for host in self.asked(one, one.hosts, list[Host]())]
+        from concurrent.futures import Future, wait
+
+        answers: dict[str, Future[list[Host]]] = {one.name: Future() for one in self.providers}
+
+        def ask(provider: Provider) -> None:
+            answer = answers[provider.name]
+            try:
+                answer.set_result(self.asked(provider, provider.hosts, list[Host]()))
+            except BaseException as error:
+                answer.set_exception(error)
+
+        for provider in self.providers:
+            threading.Thread(target=ask, args=(provider,), daemon=True).start()  # Ctrl-C waits for none of them
+        if late := wait(answers.values(), PATIENCE).not_done:
+            known = [host for one in answers.values() if one not in late and not one.exception() for host in one.result()]
+            so_far(known, f"waiting for {', '.join(name for name, one in answers.items() if one in late)}")
+        return [host for one in answers.values() for host in one.result()]
+
+    def hosts(self, patterns: str | Iterable[str] = (), limit: str = "", so_far: SoFar | None = None) -> list[Host]:
         """What providers list; or, of that and of the hosts in inventory files, what the patterns mean, as in Ansible.
 
         `limit` leaves only those that it means, too; `@FILE` in it is for the lines of a file. None at all raises NotFound.
         """
         patterns = [patterns] if isinstance(patterns, str) else list(patterns)
         if not patterns and not limit:
-            return self.every()
+            return self.every(so_far)
         return self.selection().hosts(patterns or ["all"], limit, self.limit_file)
 
     def selection(self) -> Selection:
@@ -235,6 +268,11 @@ class Inventory:
             ids = files.names(f"{host.dir}/agents") if files else []
             data = {id_: files.read(f"{host.agent_dir(id_)}/data.json") for id_ in ids} if files else {}
             last_known.remember(self.seen, host, {id_: text for id_, text in data.items() if text}, states)
+
+    def learn(self, host: Host, record: AgentRecord) -> None:
+        """Of an agent that has just come to be there: its host may end before it is listed."""
+        if not host.local:
+            last_known.learn(self.seen, host, record.id, record.dump())
 
     def forget(self, host: Host) -> None:
         """It is no more."""

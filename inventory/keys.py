@@ -8,6 +8,8 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
+from mng.ssh.target import Target
+
 
 class KeyPair(NamedTuple):
     """Ed25519, in OpenSSH's spelling."""
@@ -64,3 +66,13 @@ def used(folder: Path, provider: str) -> None:
     """There may be hosts of ours, though nobody remembers them: a create was killed before it could. gc asks."""
     own_pair(folder)
     (folder / "keys" / f"{provider}.used").touch()
+
+
+def way_in(folder: Path, host_id: str, address: str, port: int, through: str = "") -> Target:
+    """To a host of our own: by our key and its own alone, whatever ssh_config says; `through`: a ProxyCommand."""
+    hosts = folder / "keys" / f"{host_id}.known_hosts"
+    options = [f"UserKnownHostsFile={hosts}", "GlobalKnownHostsFile=/dev/null", f"HostKeyAlias={host_id}", "IdentitiesOnly=yes",
+               "StrictHostKeyChecking=yes", "IdentityAgent=none", "ForwardAgent=no", "ProxyJump=none"]  # fmt: skip
+    options += [f"ProxyCommand={through}"] if through else []
+    words = [word for option in options for word in ("-o", option)]
+    return Target(address, port, "root", str(own_pair(folder)[0]), ("-F", "/dev/null", *words))

@@ -55,6 +55,14 @@ def recall(folder: Path, host: Host) -> LastKnown | None:
     return read(place(folder, host))
 
 
+def learn(folder: Path, host: Host, id_: str, record: bytes) -> None:
+    """Of one agent, with what is known of the others; a host that was not remembered is none to learn of."""
+    if known := recall(folder, host):
+        known.records[id_] = record.decode(errors="replace")
+        with contextlib.suppress(OSError):
+            write(place(folder, host), known)
+
+
 def remember(folder: Path, host: Host, records: Mapping[str, bytes], states: Mapping[str, str] | None = None) -> None:
     """Without records the host is forgotten, unless `states` is None: then it is only about to get its first agent."""
     file = place(folder, host)
@@ -66,7 +74,11 @@ def remember(folder: Path, host: Host, records: Mapping[str, bytes], states: Map
             return
         texts = {id_: data.decode(errors="replace") for id_, data in records.items()}
         known = LastKnown(host.name, host.provider, host.home, host.dir, time.time(), texts, dict(states or {}))
-        file.parent.mkdir(parents=True, exist_ok=True)
-        new = file.with_suffix(f".{os.getpid()}.new")
-        new.write_text(json.dumps(asdict(known)))
-        new.replace(file)
+        write(file, known)
+
+
+def write(file: Path, known: LastKnown) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    new = file.with_suffix(f".{os.getpid()}.new")
+    new.write_text(json.dumps(asdict(known)))
+    new.replace(file)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import io
-import json
 import os
-import sys
 import tomllib
 from collections.abc import Awaitable, Callable, Iterator
+from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
@@ -30,14 +28,21 @@ def configured() -> bool:
         return True
     if env.get("MODAL_OAUTH_REFRESH_TOKEN") and env.get("MODAL_OAUTH_CLIENT_ID"):
         return True
-    path = Path(env.get("MODAL_CONFIG_PATH") or Path.home() / ".modal.toml")
     try:
-        profiles = tomllib.loads(path.read_text())
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        profiles = read_config()
+    except ValueError:
         return False
     active = next((name for name, one in profiles.items() if isinstance(one, dict) and one.get("active")), "default")
     one = profiles.get(env.get("MODAL_PROFILE") or active, {})
     return bool(isinstance(one, dict) and one.get("token_id") and one.get("token_secret"))
+
+
+def read_config() -> dict[str, Any]:
+    """Raises ValueError if it is no TOML."""
+    try:
+        return tomllib.loads(Path(os.environ.get("MODAL_CONFIG_PATH") or Path.home() / ".modal.toml").read_text())
+    except OSError:
+        return {}
 
 
 class Cloud:
@@ -48,17 +53,20 @@ class Cloud:
         self.name, self.app_name = name, app
         self.client: Any = None
         self.app: Any = None
+        self.volume: Any = None
 
-    @property
+    @cached_property
     def sdk(self) -> ModuleType:
+        try:
+            read_config()  # of one that it can't read, the SDK prints a page
+        except ValueError as error:
+            raise NotAvailable(f"provider {self.name}: ~/.modal.toml can't be read: {said(error)}", SETUP) from None
         if not configured():
             raise NotAvailable(f"provider {self.name} has no account of Modal", SETUP)
-        with contextlib.redirect_stdout(sys.stderr):
-            try:
-                import modal
-                import modal.experimental
-            except Exception as error:
-                raise NotAvailable(f"the modal package can't be used: {str(error).splitlines()[0][:200]}", SETUP) from None
+        try:
+            import modal
+        except Exception as error:
+            raise NotAvailable(f"the modal package can't be used: {said(error)}", SETUP) from None
         return modal
 
     def run(self, work: Callable[[], Awaitable[T]], seconds: float = LOOK, doing: str = "answer") -> T:
@@ -74,8 +82,10 @@ class Cloud:
 
     async def connect(self) -> None:
         client = await self.sdk.Client.from_env.aio()
-        self.app = await self.sdk.App.lookup.aio(self.app_name, create_if_missing=True, client=client)
-        self.client = client
+        volume = self.sdk.Volume.from_name(f"{self.app_name}-state", create_if_missing=True, version=2, client=client)
+        app = self.sdk.App.lookup.aio(self.app_name, create_if_missing=True, client=client)
+        self.app, _ = await asyncio.gather(app, volume.hydrate.aio())
+        self.client, self.volume = client, volume
 
     @contextlib.contextmanager
     def translated(self, seconds: float, doing: str) -> Iterator[None]:
@@ -103,35 +113,6 @@ class Cloud:
         except OSError as error:
             raise Unreachable(f"Modal ({self.name}) can't be reached: {said(error)}") from None
 
-    # --- what is kept
-
-    @property
-    def volume(self) -> Any:
-        return self.sdk.Volume.from_name(f"{self.app_name}-state", create_if_missing=True, version=2, client=self.client)
-
-    async def write(self, id_: str, record: dict[str, Any]) -> None:
-        async with self.volume.batch_upload(force=True) as upload:
-            upload.put_file(io.BytesIO(json.dumps(record).encode()), f"/hosts/{id_}.json")
-
-    async def read(self, id_: str) -> dict[str, Any] | None:
-        try:
-            parts = [part async for part in self.volume.read_file.aio(f"hosts/{id_}.json")]
-        except FileNotFoundError:
-            return None
-        return dict(json.loads(b"".join(parts)))
-
-    async def records(self) -> list[dict[str, Any]]:
-        try:
-            names = [entry.path for entry in await self.volume.listdir.aio("/hosts")]
-        except (self.sdk.exception.NotFoundError, FileNotFoundError):
-            return []
-        found = await asyncio.gather(*(self.read(Path(name).stem) for name in names))
-        return [record for record in found if record]
-
-    async def forget(self, id_: str) -> None:
-        with contextlib.suppress(FileNotFoundError, self.sdk.exception.NotFoundError):
-            await self.volume.remove_file.aio(f"/hosts/{id_}.json")
-
     # --- what runs
 
     async def running(self) -> dict[str, Any]:
@@ -146,9 +127,40 @@ class Cloud:
         except self.sdk.exception.NotFoundError:
             return None
 
+    async def last(self, record: dict[str, Any]) -> Any:
+        """The last sandbox of a host, that runs or ended; None if there was none. One with a GPU is found by its id alone."""
+        for ended in (False, True):
+            if (sandbox := await self.named(record["id"], ended=ended)) is not None:
+                return sandbox
+        if not record.get("sandbox"):
+            return None
+        try:
+            sandbox = await self.sdk.Sandbox.from_id.aio(record["sandbox"], client=self.client)
+            await sandbox.poll.aio()
+            return sandbox
+        except (self.sdk.exception.NotFoundError, self.sdk.exception.InvalidError):
+            return None
+
+    async def exit_state(self, sandbox: Any) -> str:
+        """The image of how it ended; "" if there is none."""
+        errors = self.sdk.exception
+        try:
+            return str((await sandbox._experimental_get_exit_snapshot.aio(timeout=LOOK)).object_id)
+        except (errors.NotFoundError, errors.SnapshotCreationError, errors.InvalidError, errors.TimeoutError):
+            return ""
+
+    async def has_image(self, id_: str) -> bool:
+        try:
+            await self.image(id_).build.aio(self.app)
+        except self.sdk.exception.NotFoundError:
+            return False
+        return True
+
     async def delete_image(self, id_: str) -> None:
         with contextlib.suppress(self.sdk.exception.NotFoundError):
-            await self.sdk.experimental.image_delete.aio(id_, client=self.client)
+            from modal.experimental import image_delete
+
+            await image_delete.aio(id_, client=self.client)
 
     def image(self, id_: str) -> Any:
         return self.sdk.Image.from_id(id_, client=self.client)

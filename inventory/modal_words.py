@@ -52,14 +52,22 @@ class Asked(NamedTuple):
             name = key.removeprefix("--")
             if name not in NAMES:
                 raise UsageError(f"-b {key}: Modal has no such word", f"there are: {', '.join(NAMES)}")
-            if name != "offline" and not equals:
-                if not words:
-                    raise UsageError(f"-b {key} needs a value")
+            if name == "offline":
+                if equals:
+                    raise UsageError(f"-b {key} takes no value")
+            elif not equals and words:
                 value = words.pop(0)
+            if name != "offline" and not value:
+                raise UsageError(f"-b {key} needs a value")
             asked = asked.with_(name, value)
         if asked.image and asked.dockerfile:
             raise UsageError("-b image and -b dockerfile: which of them?")
         return asked
+
+    @classmethod
+    def kept(cls, record: dict[str, Any]) -> Asked:
+        """As a host's record has it."""
+        return cls(**record.get("asked", {}))
 
     def with_(self, name: str, value: str) -> Asked:
         new: dict[str, Any] = {name: value}
@@ -73,7 +81,10 @@ class Asked(NamedTuple):
             case "timeout":
                 new = {name: int(number(name, value))}
             case "dockerfile" | "context-dir":
-                new = {name.removesuffix("-dir"): str(expanded(value).absolute())}
+                path = expanded(value).absolute()
+                if not (path.is_dir() if name == "context-dir" else path.is_file()):
+                    raise UsageError(f"-b {name}={value}: there is no such {'folder' if name == 'context-dir' else 'file'}")
+                new = {name.removesuffix("-dir"): str(path)}
             case "secret":
                 new = {"secrets": (*self.secrets, value)}
             case "volume":
@@ -84,11 +95,11 @@ class Asked(NamedTuple):
 
     @property
     def words(self) -> dict[str, Any]:
-        """For Sandbox.create. Of GPUs, Modal keeps no state when they end by themselves."""
+        """For Sandbox.create."""
         words: dict[str, Any] = {"timeout": self.timeout}
         words |= {"cpu": self.cpu} if self.cpu else {}
         words |= {"memory": int(self.memory * 1024)} if self.memory else {}
-        words |= {"gpu": self.gpu} if self.gpu else {"experimental_options": {"enable_exit_snapshot": True}}
+        words |= {"gpu": self.gpu} if self.gpu else {}
         words |= {"region": self.region} if self.region else {}
         return words | ({"outbound_cidr_allowlist": list(self.walls)} if self.walls is not None else {})
 

@@ -15,7 +15,8 @@ from tests.bed.world import World
 
 def pytest_configure(config: pytest.Config) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite in a shell's background would hand on that it is ignored
-    for marker in ("live: uses real tmux and git", "agents: runs real coding agents", "slow: takes over ten seconds"):
+    account = "account: also runs against a real account of Modal (inv modal-check)"
+    for marker in ("live: uses real tmux and git", "agents: runs real coding agents", "slow: takes over ten seconds", account):
         config.addinivalue_line("markers", marker)
 
 
@@ -92,8 +93,9 @@ def there(world: World, docker: Engine) -> Iterator[World]:
 
 
 @pytest.fixture(scope="session")
-def one_cloud(docker: Engine) -> Iterator[modal.Cloud]:
-    cloud = modal.start(docker)
+def one_cloud(request: pytest.FixtureRequest) -> Iterator[modal.Cloud | modal.Account]:
+    """The emulator; with MNG_MODAL_CHECK the account of who runs the tests."""
+    cloud = modal.Account() if os.environ.get("MNG_MODAL_CHECK") else modal.start(request.getfixturevalue("docker"))
     try:
         yield cloud
     finally:
@@ -101,8 +103,14 @@ def one_cloud(docker: Engine) -> Iterator[modal.Cloud]:
 
 
 @pytest.fixture
-def cloud(world: World, one_cloud: modal.Cloud) -> Iterator[modal.Cloud]:
+def cloud(world: World, one_cloud: modal.Cloud | modal.Account) -> Iterator[modal.Cloud | modal.Account]:
     world.env.update(one_cloud.env)
+    if isinstance(one_cloud, modal.Account):
+        one_cloud.folder = world.host_dir
+        yield one_cloud
+        world.mng("destroy", "-f", "--all", check=False, timeout=600)
+        one_cloud.clear(one_cloud.app)
+        return
     one_cloud.forget()
     yield one_cloud
     one_cloud.mend()

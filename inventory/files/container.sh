@@ -56,7 +56,10 @@ server=$!
 trap end TERM INT
 echo $$ >/run/mng-host
 hooks post_services &
-[ ! -e "$dir/commands/watch.sh" ] || sh "$dir/commands/watch.sh" >/dev/null 2>&1 </dev/null &
+while :; do # also if an agent ends it: nothing else would end an idle host
+    [ ! -e "$dir/commands/watch.sh" ] || sh "$dir/commands/watch.sh"
+    sleep 5
+done >/dev/null 2>&1 </dev/null &
 wait "$server" # until it ends, or the trap has run
 wait "$server"
 code=$?

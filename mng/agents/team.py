@@ -39,7 +39,15 @@ class Team:
         inventory = inventory or Inventory(settings.load())
         patterns = tuple(patterns)
         team = cls(inventory, [])
-        hosts = concerned(inventory, words) if words and not patterns else inventory.hosts(patterns, limit)
+
+        def so_far(found: list[Host], waiting: str) -> None:
+            if shown:
+                shown(cls(inventory, []).join(found, timeout or 5.0), waiting)
+
+        if words and not patterns:
+            hosts = concerned(inventory, words)
+        else:
+            hosts = inventory.hosts(patterns, limit, so_far) if shown else inventory.hosts(patterns, limit)
         return team.join(hosts, timeout or (30.0 if patterns or words else 5.0), shown)
 
     def join(self, hosts: list[Host], timeout: float, shown: Callable[[Team, str], None] | None = None) -> Team:

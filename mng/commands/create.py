@@ -214,6 +214,7 @@ def first_message(o: CreateOptions) -> str:
 
 def carry_on(agent: Agent, o: CreateOptions, *, fresh: bool, message: str = "") -> AgentRow:
     """What is to be done with the agent once it is there: the message, waiting, connecting."""
+    Inventory(o.settings).learn(agent.host, agent.record)
     if not fresh:
         message = first_message(o)
         if agent.status().state in ("STOPPED", "DONE", "FAILED"):
@@ -287,12 +288,16 @@ def host_for(o: CreateOptions, inventory: Inventory) -> tuple[Host, bool]:
     spec = HostSpec(
         o.host_name or styled, dict(o.tag), split(o.build_arg, o.build_args), split(o.start_arg, o.start_args), o.snapshot or ""
     )
-    provider = inventory.provider(o.in_ or "local")
+    elsewhere = o.snapshot and not o.in_
+    provider = inventory.with_snapshot(o.snapshot or "") if elsewhere else inventory.provider(o.in_ or "local")
     if not provider.makes_hosts:
         return provider.create(spec), False
     first_message(o)  # what is wrong with it is said before anything is made
     if o.name:
         available(inventory, inventory.local.host, check_name(o.name))
+    makers = [one for one in inventory.providers if one.makes_hosts]
+    if o.host_name and any(host.name == o.host_name for one in makers for host in inventory.asked(one, one.hosts, list[Host]())):
+        raise MngError(f"there is a host {o.host_name} already", f"another agent on it: --host {o.host_name}")
     if o.dry_run:
         return Asleep.planned(o.host_name or f"new-{provider.name}", provider.name, o.settings.prefix), False
     output.progress(f"making a host with {provider.name}")

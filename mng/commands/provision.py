@@ -21,7 +21,7 @@ from mng.cli.options import CommonOptions, Exclusive, Options, option
 from mng.cli.provisioning import ProvisionOptions, roles_of, steps_of, variables
 from mng.cli.targets import TargetOptions
 from mng.errors import CommandFailed, MngError, NotAvailable, Unreachable, UsageError
-from mng.host import Host
+from mng.host import Asleep, Host
 from mng.inventory.inventory import Inventory
 from mng.roles import play
 from mng.roles.env import env
@@ -160,12 +160,16 @@ def places_of(o: Provision) -> tuple[list[Place], list[Task]]:
 
 def problem(team: Team, host: Host) -> str:
     """Why the host can't be reached."""
+    if isinstance(host, Asleep):
+        return f"it is {host.state}"
     return team.probe(host).problem if host.state == "UNREACHABLE" else ""
 
 
 def away(place: Place) -> Recap:
     """Of a host that does not answer: it costs the others nothing."""
-    error = Unreachable(f"{place.host.name} can't be reached: {place.problem}")
+    error: MngError = Unreachable(f"{place.host.name} can't be reached: {place.problem}")
+    if isinstance(place.host, Asleep):
+        error = NotAvailable(f"host {place.host.name} is {place.host.state}", f"mng start --host {place.host.name}")
     return Recap(place.host.name, [Change("", "", "unreachable", error=error)])
 
 

@@ -71,6 +71,7 @@ def restore(c: Context, o: Restore) -> AgentRow | Results[SavedRow]:
         return Agent(plan.record, plan.host).row()
     inventory.remember(plan.host)
     agent = build(plan, o.settings.host_dir / "journal")
+    inventory.learn(plan.host, agent.record)
     if plan.start:
         agent.survives()
     if missing := [name for name in wanted.keepsake.variables if name not in plan.env]:

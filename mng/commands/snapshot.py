@@ -36,7 +36,7 @@ class SnapshotRow(Row):
     tags: dict[str, str] = {}
 
     def human(self) -> str:
-        return f"{self.id}: {self.name}, {self.size}"
+        return ", ".join(filter(None, (f"{self.id}: {self.name}", self.size)))
 
 
 class SnapshotCreate(TargetOptions, CommonOptions):
@@ -170,11 +170,11 @@ def row(one: Snapshot, host: Host | None) -> SnapshotRow:
 
 
 def size(number: float) -> str:
-    """1.2 GB, as people read it."""
+    """1.2 GB, as people read it; nothing for what is not known."""
     units = ["B", "kB", "MB", "GB", "TB"]
     while number >= 1000 and len(units) > 1:
         number, units = number / 1000, units[1:]
-    return f"{number:.3g} {units[0]}"
+    return f"{number:.3g} {units[0]}" if number else ""
 
 
 def aware(time: datetime | None) -> datetime | None:

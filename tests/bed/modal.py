@@ -7,8 +7,11 @@ import sys
 import urllib.request
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+from mng.inventory import modal_cloud
+from mng.inventory.local import Local
+from mng.inventory.modal import Modal
 from tests.bed.engine import BASE, Engine
 
 ROOT = Path(__file__).parent.parent.parent
@@ -71,14 +74,54 @@ class Cloud:
         """That of this id or name ends, as by `timeout`, `idle`, `terminated` or `crash`; its exit snapshot is made."""
         self.ask("POST", "/finish", sandbox=sandbox, how=how)
 
+    def move(self, sandbox: str) -> None:
+        """Its tunnels have other addresses from now on."""
+        self.ask("POST", "/move", sandbox=sandbox)
+
     def lose_volume(self, name: str) -> None:
         self.ask("POST", "/lose", volume=name)
+
+    def clear(self, app: modal_cloud.Cloud) -> None:
+        """What an app leaves: here it is gone with the emulator."""
 
     def end(self) -> None:
         assert self.process.stdin and self.process.stdout
         self.process.stdin.close()
         self.process.wait(120)
         self.process.stdout.close()
+
+
+class Account:
+    """A real account in its place, for tests that are marked so: `inv modal-check`."""
+
+    env: ClassVar[dict[str, str]] = {
+        name: os.environ[name] for name in os.environ if name.startswith("MODAL_") and name != "MODAL_CONFIG_PATH"
+    } | {"MODAL_CONFIG_PATH": os.environ.get("MODAL_CONFIG_PATH") or str(Path.home() / ".modal.toml")}
+    folder: Path  # MNG_HOST_DIR of the world that it is used in
+
+    @property
+    def app(self) -> modal_cloud.Cloud:
+        return Modal("modal", Local(str(self.folder), "mng-").host.id, self.folder, "mng-").cloud
+
+    def running(self) -> list[dict[str, str]]:
+        app = self.app
+        return [{"id": id_, "app": app.app_name} for id_ in app.run(app.running)]
+
+    def clear(self, app: modal_cloud.Cloud) -> None:
+        """Whatever runs of it, and then all of it."""
+
+        async def gone() -> None:
+            for sandbox in (await app.running()).values():
+                await sandbox.terminate.aio(wait=True)
+            await app.sdk.Volume.objects.delete.aio(f"{app.app_name}-state", allow_missing=True, client=app.client)
+
+        app.run(gone, 120)
+        subprocess.run([sys.executable, "-m", "modal", "app", "stop", "--yes", app.app_name], check=False, capture_output=True)
+
+    def forget(self) -> None:
+        """Its calls are not counted."""
+
+    mend = end = forget
 
 
 def start(engine: Engine, **options: object) -> Cloud:

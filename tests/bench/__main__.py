@@ -10,7 +10,8 @@ from math import isnan
 from pathlib import Path
 
 from tests.bed.world import World
-from tests.bench import containers
+from tests.bench import clouds, containers
+from tests.bench.clouds import Clouds, Sdk
 from tests.bench.containers import Containers, with_hosts
 from tests.bench.sides import Original, Ours, Side, Took
 
@@ -24,7 +25,7 @@ class Scenario:
     target: float  # at most this, as a ratio to the original (or `unit`)
     work: Work
     agents: int = 0  # in a world of that many
-    unit: str = ""  # "ms": the target is absolute; "git", "rsync": a ratio to that alone
+    unit: str = ""  # "ms": the target is absolute; "git", "rsync": a ratio to that alone; "sdk": seconds more than it
     once: bool = False
 
 
@@ -198,6 +199,8 @@ SCENARIOS = [
     Scenario("docker: start", 0.4, containers.start),
     Scenario("docker: destroy -f", 0.25, containers.destroy(1)),
     Scenario("docker: destroy -f, five", 0.08, containers.destroy(5)),
+    Scenario("modal: create", 2, clouds.create, unit="sdk"),
+    Scenario("modal: list, 20 sandboxes", 1500, clouds.twenty, unit="ms"),
     Scenario("destroy -f --all, 200", 0.02, in_world(200, "destroy", "-f", "--all"), 200, once=True),
 ]
 
@@ -211,7 +214,7 @@ def measure(scenario: Scenario, sides: list[Side], rounds: int) -> dict[str, Too
     for turn in range(1 if scenario.once else rounds):
         for side in sides[:: 1 if turn % 2 else -1]:
             mine = took[side.label]
-            if isinstance(side, Git | Rsync):
+            if isinstance(side, Git | Rsync | Sdk):
                 attempt(mine, lambda side=side, mine=mine, turn=turn: side.plain(mine, turn, scenario.name))  # type: ignore[misc]
             elif not mine.wrong:
                 attempt(mine, lambda side=side, mine=mine, turn=turn: scenario.work(side, mine, turn))  # type: ignore[misc]
@@ -228,8 +231,8 @@ def attempt(took: Took, work: Callable[[], None]) -> None:
 def row(scenario: Scenario, took: dict[str, Took]) -> tuple[str, bool]:
     ours, original = took["mng"], took.get("original", Took())
     base = took.get(scenario.unit, original).median
-    reached = ours.median * 1000 if scenario.unit == "ms" else ours.median / base
-    unit = " ms" if scenario.unit == "ms" else f" × {scenario.unit}" if scenario.unit else ""
+    reached = {"ms": ours.median * 1000, "sdk": ours.median - base}.get(scenario.unit, ours.median / base)
+    unit = {"": "", "ms": " ms", "sdk": " s more than the SDK"}.get(scenario.unit, f" × {scenario.unit}")
     fine = reached <= scenario.target
     seen = ours.wrong or ("?" if isnan(reached) else f"{reached:.3g}{unit}")
     cells = [
@@ -262,7 +265,7 @@ def main() -> int:
         wanted = [each for each in wanted if each.unit not in ("git", "rsync")]
     ours = Ours()
     sides: list[Side] = [ours, Original()]
-    others: dict[str, Side] = {"git": Git(), "rsync": Rsync(ours)}
+    others: dict[str, Side] = {"git": Git(), "rsync": Rsync(ours), "sdk": Sdk(Path(sys.executable))}
     fine, peaks = True, {"mng": 0.0, "original": 0.0}
     heads = ["scenario", "original", "mng", "reached", "target", "met", "peak MB, original", "mng"]
     print(f"| {' | '.join(heads)} |\n|{'---|' * len(heads)}")
@@ -280,6 +283,7 @@ def main() -> int:
     finally:
         for side in [*sides, *others.values()]:
             side.end()
+        Clouds.end()
         Containers.open.close()
         if Big.made:
             Big.made.end()

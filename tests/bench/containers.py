@@ -15,7 +15,7 @@ FOR_THE_ORIGINAL = "RUN for each in jq xxd; do printf '#!/bin/sh\\n' > /usr/bin/
 class Containers:
     """The engine, started when the first scenario asks for it; it has all that the original would install at each create."""
 
-    host, folder = "", Path()
+    host, folder, place = "", Path(), Path()
     open = ExitStack()
 
     @classmethod
@@ -26,7 +26,7 @@ class Containers:
         one.docker("build", "--tag", "mng-bench", cls.folder)
         one.docker("tag", BASE, "alpine:latest")  # what the original keeps its state in
         (cls.folder / "Dockerfile").write_text(DOCKERFILE.format(image="mng-bench"))
-        cls.host = one.host
+        cls.host, cls.place = one.host, one.folder
 
     @classmethod
     def world(cls, side: Side, agents: int = 0) -> str:

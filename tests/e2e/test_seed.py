@@ -119,6 +119,8 @@ def test_connect(world: World, claude: str) -> None:
 )
 def test_a_provider_that_is_not_there(world: World, line: str) -> None:
     world.env["DOCKER_HOST"] = "unix:///no/such.sock"
+    (world.repo / "path" / "to").mkdir(parents=True)
+    (world.repo / "path" / "to" / "Dockerfile").write_text("FROM debian:bookworm-slim\n")
     ran = typed(world, line, check=False)
     assert ran.code == 6 and len(ran.err.splitlines()) <= 2, ran
     assert ("no Docker engine" if "--in docker" in line else "provider") in ran.err, ran
@@ -131,7 +133,7 @@ def test_a_provider_that_is_not_there(world: World, line: str) -> None:
         ("mng create agent-2 --host shared-host", 3, "no host matches shared-host"),
         ('mng exec example-task "rm -rf /"', 3, "no agent 'example-task'"),
         ("mng create new-agent --snapshot $SNAPSHOT", 2, "--snapshot needs a value"),
-        ("mng create new-agent --snapshot snapshot-1", 6, "can't create a host from a snapshot"),
+        ("mng create new-agent --snapshot snapshot-1", 3, "no snapshot 'snapshot-1'"),
     ],
 )
 def test_what_follows_when_there_is_no_such_host(world: World, line: str, code: int, says: str) -> None:

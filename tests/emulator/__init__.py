@@ -15,6 +15,7 @@ In a test (`from tests.bed import modal`; tests/live/test_emulator.py has a fixt
     cloud.fault("*", status="RESOURCE_EXHAUSTED", times=3, retry_after=0.2)    # throttled: the SDK waits and tries again
     cloud.fault("SandboxCreate", status="RESOURCE_EXHAUSTED", times=0, holds="gpu_type")    # no capacity for GPUs
     cloud.finish("host-1", "timeout")         # the 24 h are over now; or "idle", "terminated", "crash"
+    cloud.move("host-1")                      # its tunnels have other addresses
     cloud.lose_volume("mng-state")            # gone, with all that was in it
     cloud.state()                             # sandboxes (with tags, resources, status), images, volumes, as dicts
     cloud.end()                               # every container and image that it made is gone

@@ -64,6 +64,7 @@ class Emulator:
             web.get("/calls", self.calls), web.delete("/calls", self.forget),
             web.post("/faults", self.break_), web.delete("/faults", self.mend),
             web.get("/state", self.state), web.post("/finish", self.finish), web.post("/lose", self.lose),
+            web.post("/move", self.move),
         ])  # fmt: skip
         self.runner = web.AppRunner(app, access_log=None)
         await self.runner.setup()
@@ -120,6 +121,16 @@ class Emulator:
         await self.life.finish(found[0], ENDS[given["how"]])
         await found[0].done.wait()
         return web.json_response({})
+
+    async def move(self, asked: web.Request) -> web.Response:
+        given = await asked.json()
+        for sandbox in self.sandboxes.live():
+            if given["sandbox"] in (sandbox.id, sandbox.name):
+                for tunnel in sandbox.tunnels.values():
+                    tunnel.close()
+                    await tunnel.open()
+                return web.json_response({})
+        return web.Response(status=404, text=f"no running sandbox {given['sandbox']}")
 
     async def lose(self, asked: web.Request) -> web.Response:
         name = (await asked.json())["volume"]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from aiohttp import web
 from google.protobuf.empty_pb2 import Empty
-from grpclib import Status
+from grpclib import GRPCError, Status
 from modal_proto import api_pb2 as api
 
 from tests.emulator.apps import Blobs
@@ -76,7 +76,10 @@ class Volumes:
         kinds = api.FileEntry.FileType
         entries = []
         for file in found:
-            kind, stat = kinds.DIRECTORY if file.is_dir() else kinds.FILE, file.stat()
+            try:
+                kind, stat = kinds.DIRECTORY if file.is_dir() else kinds.FILE, file.stat()
+            except FileNotFoundError:  # removed meanwhile
+                continue
             name = str(file.relative_to(root))
             entries.append(api.FileEntry(path=name, type=kind, size=stat.st_size, mtime=int(stat.st_mtime)))
         yield api.VolumeListFiles2Response(entries=entries)
@@ -112,7 +115,7 @@ class Volumes:
     async def VolumeRemoveFile2(self, r: api.VolumeRemoveFile2Request, metadata: Metadata) -> Empty:
         path = self.path(r.volume_id, r.path)
         if not path.is_dir():
-            path.unlink()
+            path.unlink(missing_ok=True)
         elif r.recursive or not any(path.iterdir()):
             shutil.rmtree(path)
         else:
@@ -130,7 +133,9 @@ class Volumes:
         return web.Response(body=b"ok")
 
     async def fetch(self, asked: web.Request) -> web.Response:
-        path = self.path(asked.match_info["volume"], asked.match_info["path"])
-        with path.open("rb") as file:
-            file.seek(int(asked.match_info["number"]) * BLOCK)
-            return web.Response(body=file.read(BLOCK))
+        try:
+            with self.path(asked.match_info["volume"], asked.match_info["path"]).open("rb") as file:
+                file.seek(int(asked.match_info["number"]) * BLOCK)
+                return web.Response(body=file.read(BLOCK))
+        except (GRPCError, OSError):  # removed since its address was given
+            return web.Response(status=404, text="no such block")

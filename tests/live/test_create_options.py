@@ -386,7 +386,8 @@ def test_custom_types_and_templates(world: World) -> None:
 def test_what_a_local_host_can_not_do(world: World) -> None:
     for words in (["-b", "gpu=1"], ["-s", "--cpus=2"], ["--tag", "a=b"], ["--host-name", "h"]):
         assert create(world, *words, check=False).code == 2
-    assert create(world, "--snapshot", "s", check=False).code == 6
+    assert create(world, "--snapshot", "s", check=False).code == 3  # nobody has it
+    assert create(world, "--in", "local", "--snapshot", "s", check=False).code == 6
     assert create(world, "--host", "nowhere", check=False).code == 3
     assert create(world, "--in", "mars", check=False).code == 6
     assert create(world, "--in", "local", "--host", "local", check=False).code == 2

@@ -4,10 +4,12 @@ import base64
 import hashlib
 import hmac
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
 from mng.errors import NotAvailable, UsageError
+from mng.inventory.keys import way_in
 from mng.inventory.ssh import Ssh
 from mng.settings import Settings
 from mng.shell import raw
@@ -139,3 +141,16 @@ def test_wrong_settings_are_told_with_their_place() -> None:
     ):
         with pytest.raises(UsageError, match=r"providers\.lab\.ho"):
             Ssh("lab", Settings(providers={"lab": wrong}))
+
+
+@pytest.mark.parametrize(
+    ("address", "port", "through"),
+    [("127.0.0.1", 2222, ""), ("r4.modal.host", 33000, ""), ("127.0.0.1", 0, "docker exec -i x sh")],
+)
+def test_the_way_to_a_host_of_our_own_is_what_ssh_would_say(tmp_path: Path, address: str, port: int, through: str) -> None:
+    target = way_in(tmp_path, "host-1", address, port, through)
+    settled = resolve(target)
+    with patch.object(Target, "settled", False):
+        assert resolve(target) == settled
+    assert not Target(address, port, "root", "/key").settled
+    assert not target._replace(options=("-o", "ProxyJump=x")).settled
