@@ -7,12 +7,12 @@ import sys
 import urllib.request
 from collections import Counter
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from mng.inventory import modal_cloud
-from mng.inventory.local import Local
-from mng.inventory.modal import Modal
 from tests.bed.engine import BASE, Engine
+
+if TYPE_CHECKING:  # the tests' collection must not need what mng needs
+    from mng.inventory import modal_cloud
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -81,7 +81,7 @@ class Cloud:
     def lose_volume(self, name: str) -> None:
         self.ask("POST", "/lose", volume=name)
 
-    def clear(self, app: modal_cloud.Cloud) -> None:
+    def clear(self, app: "modal_cloud.Cloud") -> None:
         """What an app leaves: here it is gone with the emulator."""
 
     def end(self) -> None:
@@ -100,14 +100,17 @@ class Account:
     folder: Path  # MNG_HOST_DIR of the world that it is used in
 
     @property
-    def app(self) -> modal_cloud.Cloud:
+    def app(self) -> "modal_cloud.Cloud":
+        from mng.inventory.local import Local
+        from mng.inventory.modal import Modal
+
         return Modal("modal", Local(str(self.folder), "mng-").host.id, self.folder, "mng-").cloud
 
     def running(self) -> list[dict[str, str]]:
         app = self.app
         return [{"id": id_, "app": app.app_name} for id_ in app.run(app.running)]
 
-    def clear(self, app: modal_cloud.Cloud) -> None:
+    def clear(self, app: "modal_cloud.Cloud") -> None:
         """Whatever runs of it, and then all of it."""
 
         async def gone() -> None:

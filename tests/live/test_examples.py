@@ -29,7 +29,9 @@ def prepared(world: World, line: str) -> None:
         world.mng("stop", "web")
     (world.home / ".npmrc").write_text("")
     (world.repo / ".env").write_text("LOG=info\n")
-    (world.repo / ".gitignore").write_text(".env\n.gitignore\n")
+    (world.repo / "path/to").mkdir(parents=True)
+    (world.repo / "path/to/Dockerfile").write_text("FROM debian\n")
+    (world.repo / ".gitignore").write_text(".env\n.gitignore\npath/\n")
     for program in ("codex", "npm", "top"):
         world.tool(program, "#!/bin/sh\n" + "exec sleep 30\n" * (program != "npm"))
 
