@@ -94,6 +94,9 @@ class Inventory:
             hooks.blame(hooks.culprit(error) or provider.name, error, f"provider {provider.name}")
             return otherwise
 
+    def listed(self, provider: Provider) -> list[Host]:
+        return self.asked(provider, provider.hosts, [])
+
     def load(self, name: str, known: tuple[str, ...] = ()) -> Provider:
         if name not in self.loaded:
             backend = self.settings.providers.get(name, {}).get("backend", name)
@@ -138,7 +141,7 @@ class Inventory:
         problem: MngError | None = None
         for provider in self.providers:
             try:
-                kept: list[Snapshot] = self.asked(provider, partial(provider.snapshots), [])
+                kept: list[Snapshot] = self.asked(provider, provider.snapshots, [])
                 if any(word in (one.id, one.name) for one in kept):
                     return provider
             except MngError as error:
@@ -148,7 +151,7 @@ class Inventory:
     def every(self, so_far: SoFar | None = None) -> list[Host]:
         """What providers list, each asked by itself: one that takes long keeps no other, if `so_far` is there to show those."""
         if so_far is None or len(self.providers) < 2:
-            return [host for one in self.providers for host in self.asked(one, one.hosts, list[Host]())]
+            return [host for one in self.providers for host in self.listed(one)]
         from concurrent.futures import Future, wait
 
         answers: dict[str, Future[list[Host]]] = {one.name: Future() for one in self.providers}
@@ -156,7 +159,7 @@ class Inventory:
         def ask(provider: Provider) -> None:
             answer = answers[provider.name]
             try:
-                answer.set_result(self.asked(provider, provider.hosts, list[Host]()))
+                answer.set_result(self.listed(provider))
             except BaseException as error:
                 answer.set_exception(error)
 

@@ -181,6 +181,11 @@ class Asleep(Host):
         super().__init__(id, name, provider, cast(Runner, Still(self)), home, f"{home}/.mng", prefix, state, tags)
         self.files = files
 
+    @property
+    def refusal(self) -> NotAvailable:
+        """For who asks more of it than its files."""
+        return NotAvailable(f"host {self.name} is {self.state}", f"mng start --host {self.name}")
+
     @classmethod
     def planned(cls, name: str, provider: str, prefix: str) -> Asleep:
         """One that is only talked about."""
@@ -210,7 +215,7 @@ class Still:
         """Nothing is held open."""
 
     def __getattr__(self, name: str) -> NoReturn:
-        raise NotAvailable(f"host {self.host.name} is {self.host.state}", f"mng start --host {self.host.name}")
+        raise self.host.refusal
 
 
 def answer(done: Done) -> tuple[str, str, float, str, int, bytes, bytes, bytes]:

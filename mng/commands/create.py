@@ -29,7 +29,7 @@ from mng.cli.text import composed, given_message, on_terminal
 from mng.errors import Blocked, MngError, NotAvailable, UsageError
 from mng.host import Asleep, Host
 from mng.inventory.inventory import Inventory
-from mng.inventory.provider import HostSpec, SnapshotSpec
+from mng.inventory.provider import HostSpec, Provider, SnapshotSpec
 from mng.names import Style, check_name, made_up, new_id
 from mng.records import AgentRecord, Kind
 from mng.shell import expanded, here, is_folder, is_text
@@ -295,15 +295,27 @@ def host_for(o: CreateOptions, inventory: Inventory) -> tuple[Host, bool]:
     first_message(o)  # what is wrong with it is said before anything is made
     if o.name:
         available(inventory, inventory.local.host, check_name(o.name))
-    makers = [one for one in inventory.providers if one.makes_hosts]
-    if o.host_name and any(host.name == o.host_name for one in makers for host in inventory.asked(one, one.hosts, list[Host]())):
-        raise MngError(f"there is a host {o.host_name} already", f"another agent on it: --host {o.host_name}")
-    if o.dry_run:
-        return Asleep.planned(o.host_name or f"new-{provider.name}", provider.name, o.settings.prefix), False
-    output.progress(f"making a host with {provider.name}")
-    host = provider.create(spec)
-    inventory.remember(host)
+    with named_alone(inventory, provider, spec.name):
+        if o.dry_run:
+            return Asleep.planned(spec.name or f"new-{provider.name}", provider.name, o.settings.prefix), False
+        output.progress(f"making a host with {provider.name}")
+        host = provider.create(spec)
+        inventory.remember(host)
     return host, True
+
+
+@contextlib.contextmanager
+def named_alone(inventory: Inventory, maker: Provider, name: str) -> Iterator[None]:
+    """No other create of this installation makes a host of that name meanwhile; MngError if there is one."""
+    if not name:
+        yield
+        return
+    lock = inventory.settings.host_dir / "locks" / f"name-{check_name(name)}"
+    with inventory.local.host.runner.lock(str(lock), timeout=600):
+        makers = {one.name: one for one in (maker, *inventory.providers) if one.makes_hosts}
+        if any(host.name == name for one in makers.values() for host in inventory.listed(one)):
+            raise MngError(f"there is a host {name} already", f"another agent on it: --host {name}")
+        yield
 
 
 def running(o: CreateOptions, inventory: Inventory, host: Host) -> Host:

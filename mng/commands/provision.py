@@ -86,7 +86,7 @@ class Place(NamedTuple):
     host: Host
     agents: list[Agent]
     roles: list[Role]
-    problem: str = ""
+    problem: MngError | None = None
 
 
 @command(name="provision")
@@ -113,7 +113,8 @@ def provision(c: Context, o: Provision) -> Results[Task]:
         nonlocal broken
         if broken and o.on_error == "abort":
             return Recap(place.host.name, [Change(one.name, "", "skipped") for one in place.roles])
-        recap = away(place) if place.problem else done(place, o)
+        away = [Change("", "", "unreachable", error=place.problem)]
+        recap = Recap(place.host.name, away) if place.problem else done(place, o)
         place.host.runner.close()
         broken = broken or recap.error is not None
         return recap
@@ -158,19 +159,13 @@ def places_of(o: Provision) -> tuple[list[Place], list[Task]]:
     return [Place(host, [], [*asked, *own], problem(team, host)) for host in team.hosts], []
 
 
-def problem(team: Team, host: Host) -> str:
-    """Why the host can't be reached."""
+def problem(team: Team, host: Host) -> MngError | None:
+    """Why nothing can be done there; it costs the others nothing."""
     if isinstance(host, Asleep):
-        return f"it is {host.state}"
-    return team.probe(host).problem if host.state == "UNREACHABLE" else ""
-
-
-def away(place: Place) -> Recap:
-    """Of a host that does not answer: it costs the others nothing."""
-    error: MngError = Unreachable(f"{place.host.name} can't be reached: {place.problem}")
-    if isinstance(place.host, Asleep):
-        error = NotAvailable(f"host {place.host.name} is {place.host.state}", f"mng start --host {place.host.name}")
-    return Recap(place.host.name, [Change("", "", "unreachable", error=error)])
+        return host.refusal
+    if host.state == "UNREACHABLE" and (said := team.probe(host).problem):
+        return Unreachable(f"{host.name} can't be reached: {said}")
+    return None
 
 
 def roles_for(agents: Sequence[Agent], values: dict[str, str], given: Steps) -> list[Role]:

@@ -169,7 +169,7 @@ class Claude:
         self.true("turn", text=text, source=source)
         yield from self.hooks("UserPromptSubmit", prompt=text)
         self.deaf = self.happens("early")
-        yield self.pause(0.02, 0.3)
+        yield 0.8 if self.deaf else self.pause(0.02, 0.3)
         self.deaf = False
         self.write("user", message={"role": "user", "content": text}, origin={"kind": "human"}, promptSource=source)
         self.shown.append("❯ " + text[:200])

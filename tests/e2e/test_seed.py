@@ -183,6 +183,11 @@ def test_mng_is_easy_to_learn(world: World) -> None:
 
 def test_work_moves_both_ways(world: World, claude: str) -> None:
     world.mng("create", "my-agent", "--no-connect", "--await-ready", "--ready-timeout", "60")
+    moves_both_ways(world)
+
+
+def moves_both_ways(world: World) -> None:
+    """Between this folder and my-agent, wherever that is."""
     typed(world, 'mng exec my-agent "echo theirs > theirs"')
     typed(world, "mng pull my-agent          # pull changes from an agent to your local machine")
     assert (world.repo / "theirs").read_text() == "theirs\n"
@@ -190,10 +195,9 @@ def test_work_moves_both_ways(world: World, claude: str) -> None:
     typed(world, "mng push my-agent          # push your changes to an agent")
     assert typed(world, 'mng exec my-agent "cat mine"').out == "mine\n"
     terminal = world.pty("bash", "-c", "mng pair my-agent          # or sync changes continuously!")
-    work = Path(world.record("my-agent")["work"]["path"])
-    world.wait(lambda: "in step" in terminal.text, what="the pair")
-    (work / "more").write_text("more")
-    world.wait(lambda: (world.repo / "more").exists(), what="the file")
+    world.wait(lambda: "in step" in terminal.text, 60, what="the pair")
+    typed(world, "mng exec my-agent 'echo more > more'")
+    world.wait(lambda: (world.repo / "more").exists(), 30, what="the file")
     terminal.send("\x03")
     terminal.wait()
 

@@ -12,7 +12,7 @@ from tests.bed.engine import BASE, Engine
 from tests.bed.model_server import ModelServer
 from tests.bed.world import World
 from tests.e2e.test_seed import agents as rows
-from tests.e2e.test_seed import answered, typed
+from tests.e2e.test_seed import answered, moves_both_ways, typed
 
 pytestmark = [pytest.mark.live, pytest.mark.slow, pytest.mark.agents]
 
@@ -117,18 +117,7 @@ def test_remote_agents_are_easy(world: World, cloud: modal.Cloud) -> None:
     name = str(agent["name"])
     assert typed(world, f"mng exec {name} 'cat /etc/mine'").out == "mine\n"
     typed(world, f"mng rename {name} my-agent")
-    typed(world, 'mng exec my-agent "echo theirs > theirs"')
-    typed(world, "mng pull my-agent          # pull changes from an agent to your local machine")
-    assert (world.repo / "theirs").read_text() == "theirs\n"
-    (world.repo / "mine").write_text("mine\n")
-    typed(world, "mng push my-agent          # push your changes to an agent")
-    assert typed(world, 'mng exec my-agent "cat mine"').out == "mine\n"
-    terminal = world.pty("bash", "-c", "mng pair my-agent          # or sync changes continuously!")
-    world.wait(lambda: "in step" in terminal.text, 60, what="the pair")
-    typed(world, "mng exec my-agent 'echo more > more'")
-    world.wait(lambda: (world.repo / "more").exists(), 30, what="the file")
-    terminal.send("\x03")
-    terminal.wait()
+    moves_both_ways(world)
     terminal = world.pty("bash", "-c", "mng connect my-agent       # directly connect to remote agents via SSH for debugging")
     world.wait(lambda: "Claude" in terminal.text, 60, "its screen")
     terminal.send("\x02d")

@@ -179,7 +179,7 @@ def test_walls(sdk: Sdk, docker: Engine) -> None:
 
     with socket.create_server((docker.gateway, 0)) as listener:
         address = listener.getsockname()
-        knock = ("sh", "-c", f"timeout 2 bash -c '</dev/tcp/{address[0]}/{address[1]}' 2>/dev/null && echo in || echo out")
+        knock = ("sh", "-c", f"timeout 5 bash -c '</dev/tcp/{address[0]}/{address[1]}' 2>/dev/null && echo in || echo out")
         net = f"{docker.gateway.rpartition('.')[0]}.0/24"
         for ranges, seen in ((None, "in"), ([], "out"), ([net], "in"), (["203.0.113.0/24"], "out")):
             sandbox = sdk.create(*SSHD, unencrypted_ports=[22], readiness_probe=sdk.modal.Probe.with_tcp(22),
