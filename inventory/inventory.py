@@ -6,7 +6,7 @@ import contextlib
 import os
 import re
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
@@ -18,7 +18,7 @@ from mng.host import Host
 from mng.inventory import last_known
 from mng.inventory.local import Local
 from mng.records import AgentRecord
-from mng.runner import Tree
+from mng.runner import LocalRunner, Tree
 from mng.settings import Settings
 
 if TYPE_CHECKING:
@@ -95,7 +95,22 @@ class Inventory:
             return otherwise
 
     def listed(self, provider: Provider) -> list[Host]:
-        return self.asked(provider, provider.hosts, [])
+        hosts = self.asked(provider, provider.hosts, list[Host]())
+        for host in hosts:
+            host.locked = LocalRunner().locked(f"{self.locks}/{host.id}")
+        return hosts
+
+    @property
+    def locks(self) -> str:
+        """The folder of files that who starts or makes a host holds."""
+        return f"{self.settings.host_dir}/locks"
+
+    @contextlib.contextmanager
+    def alone_with(self, host: Host) -> Iterator[None]:
+        """No other command of this machine starts or restores it meanwhile; MngError after a minute."""
+        with LocalRunner().lock(f"{self.locks}/{host.id}", timeout=60):
+            os.utime(f"{self.locks}/{host.id}")
+            yield
 
     def load(self, name: str, known: tuple[str, ...] = ()) -> Provider:
         if name not in self.loaded:

@@ -349,14 +349,18 @@ class Modal:
     def host_of(self, record: Record, address: Address | None) -> Host:
         """`address`: of its tunnel; None if it does not run."""
         id_, name, tags = record["id"], record["name"], record.get("tags", {})
+        host: Host
         if address is None:
             state = "PAUSED" if record.get("code") == PAUSED else "STOPPED"
-            return Asleep(id_, name, self.name, self.prefix, state, tags, HOME, lambda: self.files(record))
-        lost = Cut(Unreachable(f"{name} has no address at Modal yet", "try again"))
-        runner = SshRunner(way_in(self.folder, id_, *address)) if address[0] else cast("Runner", lost)
-        host = Remote(id_, name, self.name, runner, prefix=self.prefix, tags=tags, ours=True)
-        host.cost_per_hour = price(Asked.kept(record), self.prices)
-        host.running_since = float(record.get("booted") or record["created"])
+            host = Asleep(id_, name, self.name, self.prefix, state, tags, HOME, lambda: self.files(record))
+        else:
+            lost = Cut(Unreachable(f"{name} has no address at Modal yet", "try again"))
+            runner = SshRunner(way_in(self.folder, id_, *address)) if address[0] else cast("Runner", lost)
+            host = Remote(id_, name, self.name, runner, prefix=self.prefix, tags=tags, ours=True)
+            host.cost_per_hour = price(Asked.kept(record), self.prices)
+            host.running_since = float(record.get("booted") or record["created"])
+        host.image = record.get("image", "")
+        host.snapshots = [self.taken(record, one) for one in record.get("snapshots", [])]
         return host
 
     def files(self, record: Record) -> Tree:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
 
 from mng.host import Host
+from mng.host import Snapshot as Snapshot
 from mng.ssh.target import Target as Target
 
 BEING_MADE = 900.0  # seconds that a host may take to get its first agent
@@ -22,19 +23,6 @@ class HostSpec:
     build_args: tuple[str, ...] = ()
     start_args: tuple[str, ...] = ()
     snapshot: str = ""
-
-
-class Snapshot(NamedTuple):
-    """The kept state of a host."""
-
-    id: str
-    name: str
-    host_id: str
-    created_at: float
-    size_bytes: int = 0
-    provider: str = ""
-    description: str = ""
-    tags: dict[str, str] = {}
 
 
 class SnapshotSpec(NamedTuple):

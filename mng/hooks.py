@@ -13,7 +13,7 @@ from mng.errors import MngError, UsageError
 if TYPE_CHECKING:
     from mng.settings import Settings
 
-TABLES, LISTS = ("agent_types", "commands", "fields"), ("providers", "roles")  # what hooks return
+TABLES, LISTS = ("agent_types", "commands", "fields", "host_fields"), ("providers", "roles")  # what hooks return
 
 
 @dataclass

@@ -49,6 +49,19 @@ class Probe(NamedTuple):
     machine: str = ""  # see machine.py
 
 
+class Snapshot(NamedTuple):
+    """The kept state of a host."""
+
+    id: str
+    name: str
+    host_id: str
+    created_at: float
+    size_bytes: int = 0
+    provider: str = ""
+    description: str = ""
+    tags: dict[str, str] = {}
+
+
 @dataclass
 class Host:
     """Something with a shell; `dir` is its MNG_HOST_DIR and `home` its user's home, both absolute."""
@@ -67,6 +80,9 @@ class Host:
     ours: bool = False  # mng made it: it ends with its agents
     cost_per_hour: float = field(default=0.0, init=False)  # in dollars, about; 0 where that is not known or nothing
     running_since: float = field(default=0.0, init=False)
+    image: str = field(default="", init=False)  # what it was made from
+    snapshots: Sequence[Snapshot] = field(default=(), init=False)  # of it, the oldest first
+    locked: float = field(default=0.0, init=False)  # since when a command has it to itself
 
     def agent_dir(self, agent_id: str) -> str:
         return f"{self.dir}/agents/{agent_id}"
@@ -151,7 +167,7 @@ class Remote(Host):
         return probe.files
 
     def probe(self, timeout: float = 30.0) -> Probe:
-        from mng.ssh.snapshot import Snapshot
+        from mng.ssh.snapshot import Snapshot as Files
 
         words = ["probe", self.asked[0], FORMAT, self.asked[1]]
         line = Cmd(cmd("sh", "-c", PROBE.read_text(), words).line, "probe.sh")
@@ -159,8 +175,8 @@ class Remote(Host):
             done = self.runner.read(line, timeout=timeout)
             self.home, self.dir, now, machine, code, panes, *rest = answer(done)
         except MngError as error:
-            return Probe([], Snapshot(self.runner), time.time(), error.what, reached=False)
-        files = Snapshot(self.runner, self.dir, *rest)
+            return Probe([], Files(self.runner), time.time(), error.what, reached=False)
+        files = Files(self.runner, self.dir, *rest)
         return Probe(parse_panes(panes), files, now, tmux_problem(code), machine=machine)
 
 
@@ -189,9 +205,9 @@ class Asleep(Host):
     @classmethod
     def planned(cls, name: str, provider: str, prefix: str) -> Asleep:
         """One that is only talked about."""
-        from mng.ssh.snapshot import Snapshot
+        from mng.ssh.snapshot import Snapshot as Files
 
-        return cls("host-planned", name, provider, prefix, "PLANNED", {}, "~", lambda: Snapshot(LocalRunner()))
+        return cls("host-planned", name, provider, prefix, "PLANNED", {}, "~", lambda: Files(LocalRunner()))
 
     def tree(self) -> Tree:
         if "kept" not in self.__dict__:

@@ -63,6 +63,11 @@ def fields(record: AgentRecord, host: Host, probe: Probe) -> Mapping[str, Any]: 
     """What `list` shows of an agent as plugin.NAME.*; asked for every agent, so read only what the probe has."""
 
 
+@hookspec
+def host_fields(host: Host, probe: Probe) -> Mapping[str, Any]:  # type: ignore[empty-body]
+    """What `list` shows of an agent's host as host.plugin.NAME.*; as for `fields`."""
+
+
 # ── what happens: before it, which may refuse, and after it, with what became of it ──────────────
 
 

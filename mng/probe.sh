@@ -29,7 +29,7 @@ for one in worktrees/* logs/agents/*; do [ ! -e "$one" ] || printf '%s\n' "$one"
 find names agents -name messages -prune -o -print 2>/dev/null
 printf '\0'
 small() { # links are followed to files, and to nothing else
-    find agents -name messages -prune -o -name logs -prune -o -type f ! -name env ! -name '*.lock' -size -129 -print \
+    find agents activity -name messages -prune -o -name logs -prune -o -type f ! -name env ! -name '*.lock' -size -129 -print \
         -o -type l -exec sh -c 'exec find -L "$@" -prune -type f -size -129 -print' sh {} + 2>/dev/null
 }
 {

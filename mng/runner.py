@@ -176,6 +176,20 @@ class LocalRunner:
         finally:
             os.close(held)
 
+    def locked(self, path: str) -> float:
+        """Since when somebody holds it; 0 if nobody does."""
+        try:
+            held = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return 0.0
+        try:
+            fcntl.flock(held, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return os.fstat(held).st_mtime
+        finally:
+            os.close(held)
+        return 0.0
+
     def close(self) -> None:
         """Nothing is held open."""
 

@@ -21,7 +21,7 @@ def awake(inventory: Inventory, host: Host) -> Host:
     """The host, which runs when this returns."""
     if not isinstance(host, Asleep):
         return host
-    with inventory.local.host.runner.lock(str(inventory.settings.host_dir / "locks" / host.id), timeout=60):
+    with inventory.alone_with(host):
         output.progress(f"starting host {host.name}")
         return inventory.provider(host.provider).start(host)
 
@@ -38,7 +38,7 @@ def back(inventory: Inventory, host: Host, snapshot: str) -> Host:
             raise Refused(f"on host {host.name} run {', '.join(running)}", "stop them first: mng stop")
         if not probe.reached:
             raise Unreachable(probe.problem)
-    with inventory.local.host.runner.lock(str(inventory.settings.host_dir / "locks" / host.id), timeout=60):
+    with inventory.alone_with(host):
         kept = provider.snapshot(host, SnapshotSpec("before-start", f"before it was started from {found[-1].id}"))
         output.note(f"host {host.name} as it was is kept as snapshot {kept.id}")
         if not isinstance(host, Asleep):

@@ -310,8 +310,7 @@ def named_alone(inventory: Inventory, maker: Provider, name: str) -> Iterator[No
     if not name:
         yield
         return
-    lock = inventory.settings.host_dir / "locks" / f"name-{check_name(name)}"
-    with inventory.local.host.runner.lock(str(lock), timeout=600):
+    with inventory.local.host.runner.lock(f"{inventory.locks}/name-{check_name(name)}", timeout=600):
         makers = {one.name: one for one in (maker, *inventory.providers) if one.makes_hosts}
         if any(host.name == name for one in makers.values() for host in inventory.listed(one)):
             raise MngError(f"there is a host {name} already", f"another agent on it: --host {name}")

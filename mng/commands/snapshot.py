@@ -2,41 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import ClassVar
+from datetime import datetime
 
 from invoke.context import Context
 
 from mng import output
+from mng.agents.host_row import SnapshotRow, snapshot_row
 from mng.cli.chosen import Outcome, counted, failed, side_by_side
 from mng.cli.command import command
 from mng.cli.options import CommonOptions, Pairs, option
 from mng.cli.targets import TargetOptions
 from mng.errors import MngError, NotFound, UsageError
-from mng.host import Host
+from mng.host import Host, Snapshot
 from mng.inventory.inventory import Inventory
-from mng.inventory.provider import Snapshot, SnapshotSpec
-from mng.rows import Results, Row
-
-
-class SnapshotRow(Row):
-    """The kept state of a host."""
-
-    columns: ClassVar[dict[str, str]] = {"ID": "id", "NAME": "name", "HOST": "host", "CREATED": "created_at", "SIZE": "size"}
-
-    id: str
-    name: str
-    created_at: datetime
-    size: str
-    size_bytes: int
-    host_id: str
-    host: str = ""
-    provider: str
-    description: str = ""
-    tags: dict[str, str] = {}
-
-    def human(self) -> str:
-        return ", ".join(filter(None, (f"{self.id}: {self.name}", self.size)))
+from mng.inventory.provider import SnapshotSpec
+from mng.rows import Results
 
 
 class SnapshotCreate(TargetOptions, CommonOptions):
@@ -82,7 +62,7 @@ def create(c: Context, o: SnapshotCreate) -> Results[SnapshotRow | Outcome]:
 
     def one(host: Host) -> SnapshotRow | Outcome:
         try:
-            return row(inventory.provider(host.provider).snapshot(host, spec), host)
+            return snapshot_row(inventory.provider(host.provider).snapshot(host, spec), host.name)
         except MngError as error:
             if len(hosts) == 1:
                 raise
@@ -98,7 +78,10 @@ def list_(c: Context, o: SnapshotList) -> Results[SnapshotRow]:
     """List snapshots, of all hosts or those named"""
     asked = TargetOptions.given({"agents": o.agents, "host": o.host}).over(o.settings, "snapshot list")
     inventory = asked.inventory()
-    rows = [row(one, host) for host, one in of_hosts(inventory, meant(inventory, asked) if o.agents or o.host else None)]
+    rows = [
+        snapshot_row(one, host.name if host else "")
+        for host, one in of_hosts(inventory, meant(inventory, asked) if o.agents or o.host else None)
+    ]
     after, before = aware(o.after), aware(o.before)
     rows = [one for one in rows if (not after or one.created_at > after) and (not before or one.created_at < before)]
     rows.sort(key=lambda one: one.created_at, reverse=True)
@@ -159,22 +142,6 @@ def of_hosts(inventory: Inventory, hosts: list[Host] | None) -> list[tuple[Host 
     known = {host.id: host for host in hosts or inventory.hosts()}
     found = [one for provider in inventory.providers for one in provider.snapshots()]
     return [(known.get(one.host_id), one) for one in found if hosts is None or one.host_id in known]
-
-
-def row(one: Snapshot, host: Host | None) -> SnapshotRow:
-    return SnapshotRow(
-        id=one.id, name=one.name, created_at=datetime.fromtimestamp(one.created_at, UTC), size=size(one.size_bytes),
-        size_bytes=one.size_bytes, host_id=one.host_id, host=host.name if host else "", provider=one.provider,
-        description=one.description, tags=one.tags,
-    )  # fmt: skip
-
-
-def size(number: float) -> str:
-    """1.2 GB, as people read it; nothing for what is not known."""
-    units = ["B", "kB", "MB", "GB", "TB"]
-    while number >= 1000 and len(units) > 1:
-        number, units = number / 1000, units[1:]
-    return f"{number:.3g} {units[0]}" if number else ""
 
 
 def aware(time: datetime | None) -> datetime | None:

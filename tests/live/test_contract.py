@@ -21,7 +21,7 @@ def provider(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest
     owner = f"host-{tmp_path.name[-6:]}{tmp_path.parent.name[-6:]}"
     one: Provider
     if request.param == "docker":
-        one = Docker("docker", owner, tmp_path, "mng-", request.getfixturevalue("docker").host)
+        one = Docker("docker", owner, tmp_path, f"{owner}-", request.getfixturevalue("docker").host)
     else:
         cloud = request.getfixturevalue("one_cloud")
         for name, value in cloud.env.items():
@@ -78,6 +78,8 @@ def test_its_snapshots(provider: Provider) -> None:
     kept = provider.snapshot(host, SnapshotSpec("first", "what it was", {"a": "b"}))
     assert (kept.name, kept.host_id, kept.description, kept.tags) == ("first", host.id, "what it was", {"a": "b"})
     assert [one.id for one in provider.snapshots()] == [one.id for one in provider.snapshots(host)] == [kept.id]
+    (listed,) = provider.hosts()
+    assert listed.image and [one.id for one in listed.snapshots] == [kept.id]
     text(host, "sh", "-c", "echo after > /root/kept")
     other = provider.create(HostSpec("other", snapshot=kept.id))
     assert other.id != host.id and text(other, "cat", "/root/kept") == "before" and provider.snapshots(other) == []

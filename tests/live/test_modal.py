@@ -44,6 +44,7 @@ def test_snapshots(world: World, cloud: Cloud) -> None:
     world.mng("message", "doomed", "-m", "zebra", "--wait")
     world.mng("exec", "doomed", "echo precious > /root/kept")
     id_ = world.mng("snapshot", "doomed", "--name", "before", "--format", "{id}").out.strip()
+    assert world.mng("list", "--include", "host.snapshots.size() == 1", "--fields", "host.snapshots[0].id").out.split()[-1] == id_
     world.mng("exec", "doomed", "rm /root/kept")
     world.mng("create", "again", "--in", "modal", "--snapshot", id_, "--no-connect", timeout=180)
     assert world.mng("exec", "again", "cat /root/kept").out == "precious\n"

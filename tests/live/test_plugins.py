@@ -103,8 +103,8 @@ def test_an_agent_from_create_to_destroy(world: World, example: Mng) -> None:
     example("create", "web", "clock", "--ticket", "T-1", "--no-connect")
     assert happened(world) == ["before_create web T-1", "before_start web", "after_start web", "after_create web"]
     world.wait(lambda: ":" in world.screen("web"))
-    fields = "name,type,plugin.example.ticket,plugin.example.panes"
-    assert example("list", "--fields", fields).out.split()[4:] == ["web", "clock", "T-1", "1"]
+    fields = "name,type,plugin.example.ticket,plugin.example.panes,host.plugin.example.home"
+    assert example("list", "--fields", fields).out.split()[5:] == ["web", "clock", "T-1", "1", str(world.home)]
     assert [row["name"] for row in example("list", "--include", 'plugin.example.ticket == "T-1"', "--json").json] == ["web"]
     assert example("exec", "web", 'echo "$TICKET"').out == "T-1\n"
     example("stop", "web")

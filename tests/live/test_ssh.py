@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -464,6 +465,8 @@ def test_connecting_to_a_terminal_elsewhere(ssh: Sshd) -> None:
     terminal.line("typed by hand")
     ssh.world.wait(lambda: mng("logs", "t@web", "screen").out.count("typed by hand") == 2)
     ssh.world.wait(lambda: time.time() - (host.dir / "activity" / "ssh").stat().st_mtime < 3)
+    (row,) = mng("list", "--host", "web", "--json").json
+    assert time.time() - datetime.fromisoformat(row["host"]["ssh_activity_time"]).timestamp() < 30
     host.drop()
     terminal.expect("connection to web is lost; again in 1 s")
     terminal.expect("typed by hand")

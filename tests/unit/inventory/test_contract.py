@@ -1,9 +1,11 @@
 """What every provider of hosts promises; and the inventory over them."""
 
+import time
 from pathlib import Path
 
 import pytest
 
+from mng.agents.host_row import host_row
 from mng.errors import NotAvailable, NotFound, UsageError
 from mng.inventory.inventory import Inventory, on_host
 from mng.inventory.local import Local
@@ -67,6 +69,16 @@ def test_hosts_by_pattern(inventory: Inventory) -> None:
         inventory.hosts(("loca",))
     with pytest.raises(NotAvailable, match="no provider 'mars'"):
         inventory.provider("mars")
+
+
+def test_a_host_that_a_command_has_to_itself(inventory: Inventory) -> None:
+    (host,) = inventory.hosts()
+    before = time.time()
+    assert host.locked == 0
+    with inventory.alone_with(host):
+        (seen,) = [host_row(host) for host in inventory.hosts()]
+        assert seen.is_locked and seen.locked_time and seen.locked_time.timestamp() > before - 2
+    assert [host.locked for host in inventory.hosts()] == [0]
 
 
 def test_agents_that_are_found_and_those_that_can_not_be_read(inventory: Inventory, tmp_path: Path) -> None:

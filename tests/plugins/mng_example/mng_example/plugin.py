@@ -170,6 +170,11 @@ def fields(record: AgentRecord, probe: Probe) -> Mapping[str, Any]:
 
 
 @hookimpl
+def host_fields(host: Host) -> Mapping[str, Any]:
+    return {"home": host.home}
+
+
+@hookimpl
 def before_create(plan: Any, o: Any) -> None:
     if o.ticket == "closed":
         raise MngError("ticket closed is closed", "take another one")
