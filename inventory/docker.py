@@ -159,8 +159,8 @@ class Docker:
     def snapshots(self, host: Host | None = None) -> list[Snapshot]:
         labels = [f"mng.owner={self.owner}", f"mng.of={host.id}" if host else "mng.of"]
         with self.engine.translated():
-            images = self.engine.client.api.images(filters={"label": labels})  # in one request, unlike images.list
-        found = [self.taken(one["Labels"], float(one["Created"]), one["Size"]) for one in images]
+            there = self.engine.client.api.images(filters={"label": labels})  # in one request, unlike images.list
+        found = [self.taken(one["Labels"], float(one["Created"]), one["Size"]) for one in there]
         return sorted((one for one in found if one.id), key=lambda one: one.created_at)
 
     def drop_snapshot(self, snapshot: Snapshot) -> None:

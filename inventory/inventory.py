@@ -84,6 +84,10 @@ class Inventory:
                     found.append(one)
         return found
 
+    def look_again(self) -> None:
+        """Providers of hosts that others have made meanwhile are here, too."""
+        self.__dict__.pop("providers", None)
+
     def asked(self, provider: Provider, ask: Callable[[], T], otherwise: T) -> T:
         """What a provider says; a plugin's that fails knows nothing."""
         try:

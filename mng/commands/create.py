@@ -311,6 +311,7 @@ def named_alone(inventory: Inventory, maker: Provider, name: str) -> Iterator[No
         yield
         return
     with inventory.local.host.runner.lock(f"{inventory.locks}/name-{check_name(name)}", timeout=600):
+        inventory.look_again()
         makers = {one.name: one for one in (maker, *inventory.providers) if one.makes_hosts}
         if any(host.name == name for one in makers.values() for host in inventory.listed(one)):
             raise MngError(f"there is a host {name} already", f"another agent on it: --host {name}")

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from tests.bed.engine import Engine
 from tests.bed.modal import Cloud
 from tests.bed.world import World
 from tests.live.test_docker_faults import gc
@@ -191,11 +192,17 @@ def test_an_account_that_can_not_be_reached_keeps_nobody(world: World, cloud: Cl
     world.mng("destroy", "-f", "--all", timeout=120)
 
 
-def test_two_creates_at_once_can_not_share_a_hosts_name(world: World, cloud: Cloud) -> None:
-    both = [world.start("mng", "create", name, "--in", "modal", "--host-name", "box", *SLEEP) for name in ("one", "two")]
+@pytest.mark.parametrize("providers", [("modal", "modal"), ("modal", "docker")])
+def test_two_creates_at_once_can_not_share_a_hosts_name(
+    world: World, cloud: Cloud, docker: Engine, providers: tuple[str, str]
+) -> None:
+    """Also those of different providers, neither of which has made a host here before."""
+    world.env["DOCKER_HOST"] = docker.host
+    each = zip(("one", "two"), providers, strict=True)
+    both = [world.start("mng", "create", name, "--in", where, "--host-name", "box", *SLEEP) for name, where in each]
     said = [one.communicate()[1] for one in both]
     assert sorted(one.returncode for one in both) == [0, 1], said
-    assert sum("there is a host box already" in one for one in said) == 1 and len(cloud.running()) == 1
+    assert sum("there is a host box already" in one for one in said) == 1 and len(hosts(world)) == 1
     world.mng("destroy", "-f", "--all", timeout=120)
 
 
