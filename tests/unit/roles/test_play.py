@@ -1,10 +1,7 @@
 """A play: facts in one trip, a check that predicts, handlers that survive, tags."""
 
 import contextlib
-import json
 import os
-import signal
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mng.errors import CommandFailed, MngError, Unreachable
+from mng.errors import MngError, Unreachable
 from mng.host import Host
 from mng.roles import ops
 from mng.roles.play import Play, provision, tasks
@@ -297,91 +294,6 @@ def test_what_stands_in_the_way_fails_in_a_check_too(host: Host) -> None:
         assert shown(ends[0]) == shown(ends[1]) and ends[0].count("failed") == 1, shown(ends[0])
 
 
-def test_handlers_run_once_at_the_end_also_after_a_failure(host: Host) -> None:
-    @role()
-    def fails(on: Play) -> None:
-        with on.notify(reload):
-            ops.file(on, "~/1", b"1")
-            ops.file(on, "~/2", b"2")
-        ops.command(on, cmd("false"))
-
-    recap = provision(host, [fails, reload], failing=False)
-    assert [(c.role, c.status) for c in recap.changes] == [
-        ("fails", "changed"), ("fails", "changed"), ("fails", "failed"), ("reload", "skipped"), ("fails", "changed"),
-    ]  # fmt: skip
-    assert Path(host.home, "reloaded").read_text() == "reloaded\n"
-    assert isinstance(recap.error, CommandFailed) and not Path(host.dir, "handlers.jsonl").exists()
-
-
-def test_a_failing_handler_stays_to_be_done(host: Host) -> None:
-    flag = Path(host.home, "flag")
-
-    @role()
-    def picky(on: Play) -> None:
-        ops.command(on, cmd("test", "-e", str(flag)))
-
-    @role()
-    def base(on: Play) -> None:
-        with on.notify(picky):
-            ops.file(on, "~/1", b"1")
-
-    assert provision(host, [base], failing=False).count("failed") == 1
-    assert Path(host.dir, "handlers.jsonl").read_text().count("picky") == 1
-    flag.touch()
-    assert shown(provision(host, [base])) == [("base", "file ~/1", "ok"), ("base", f"test -e {flag}", "changed")]
-    assert not Path(host.dir, "handlers.jsonl").exists()
-    assert shown(provision(host, [base])) == [("base", "file ~/1", "ok")]
-
-
-KILLED = """
-import os, signal, sys
-from mng.host import Host
-from mng.roles import ops
-from mng.roles.play import provision
-from mng.roles.role import role
-from mng.runner import LocalRunner
-from tests.unit.roles.test_play import reload
-host = Host("h", "web", "x", LocalRunner(), sys.argv[1], sys.argv[1] + "/mng", "mng-", local=True)
-@role()
-def base(on):
-    with on.notify(reload):
-        ops.file(on, "~/1", b"1")
-    if not on.gathering:
-        os.kill(os.getpid(), signal.SIGKILL)
-provision(host, [base])
-"""
-
-
-def test_a_killed_run_leaves_its_handlers_to_the_next(host: Host) -> None:
-    root = Path(__file__).parents[3]
-    killed = subprocess.run([sys.executable, "-c", KILLED, host.home], cwd=root)
-    assert killed.returncode == -signal.SIGKILL
-    assert Path(host.home, "1").exists() and not Path(host.home, "reloaded").exists()
-
-    @role()
-    def base(on: Play) -> None:
-        with on.notify(reload):
-            ops.file(on, "~/1", b"1")
-
-    predicted = provision(host, [base], check=True)
-    done = provision(host, [base])
-    assert shown(predicted) == shown(done) and [c.status for c in done.changes] == ["ok", "changed"]
-    assert Path(host.home, "reloaded").read_text() == "reloaded\n"
-    assert provision(host, [base]).count("changed") == 0
-
-
-def test_a_handler_nobody_knows_is_named_and_kept(host: Host, capsys: pytest.CaptureFixture[str]) -> None:
-    left = Path(host.dir, "handlers.jsonl")
-    left.parent.mkdir()
-    line = json.dumps({"role": "gone", "handler": "reload", "options": {}})
-    left.write_text(f"{line}\nrubbish\n")
-    assert provision(host, []).changes == []
-    said = capsys.readouterr().err
-    assert "still to be done" in said and "no role 'gone'" in said and "rubbish" in said
-    assert left.read_text() == f"{line}\nrubbish\n"
-    assert provision(host, [], earlier=False).changes == [] and capsys.readouterr().err == ""
-
-
 def test_tags(host: Host) -> None:
     @role(tags=["net"])
     def one(on: Play) -> None:
@@ -485,54 +397,3 @@ def test_an_environment_is_kept_and_given_keys_win(host: Host, old: str, new: st
     Path(host.home, "env").write_text("A='unclosed\n")
     with pytest.raises(MngError, match="can't be read: no closing quotation"):
         provision(host, [env(path="~/env", values={"A": "x"})])
-
-
-@pytest.mark.parametrize("by", ["rc-service", "service"])
-def test_services_without_systemd(far: Host, by: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    answers = {"rc-service": "rc-service\ndisabled\ninactive\n", "service": "service\nenabled\nactive\n"}
-    ran: list[str] = []
-
-    def scripted(command: Cmd, **how: Any) -> Done:
-        if "rc-update show" in command.line:
-            return Done(0, answers[by].encode())
-        ran.append(command.shown)
-        return Done(0)
-
-    monkeypatch.setattr(far.runner, "run", scripted)
-    far.local = True  # one line a question
-    play = Play(far)
-    if by == "rc-service":
-        assert ops.service(play, "web", enabled=True)
-        assert ran == ["sudo rc-update add web default", "sudo rc-service web start"]
-    else:
-        assert ops.service(play, "web", "stopped", enabled=False)
-        assert ran == ["sudo update-rc.d web disable", "sudo service web stop"]
-    assert not ops.service(play, "web", "running" if by == "rc-service" else "stopped")
-    assert ops.service(play, "web", "reloaded") and ops.service(play, "web", "reloaded")
-
-
-@pytest.mark.parametrize(
-    "manager, lines",
-    [
-        ("apk", ["sudo apk add --quiet -- other"]),
-        ("dnf", ["sudo dnf install -y -q -- one two"]),
-        ("brew", ["brew install -- one two"]),
-    ],
-)
-def test_packages_by_table(far: Host, manager: str, lines: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    ran: list[str] = []
-
-    def scripted(command: Cmd, **how: Any) -> Done:
-        if "for p in apt-get" in command.line:
-            return Done(0, f"{manager}\n".encode())
-        if "dpkg-query" in command.line:
-            return Done(1)
-        ran.append(command.shown)
-        return Done(0)
-
-    monkeypatch.setattr(far.runner, "run", scripted)
-    far.local = True  # one line a question
-    assert ops.package(Play(far), "one", "two", apk="other")
-    assert ran == lines
-    with pytest.raises(TypeError, match="no package manager pacman"):
-        ops.package(Play(far), pacman="x")
