@@ -288,7 +288,7 @@ class Inventory:
         """For the day when it does not answer, and so that it is listed at all if no settings name it."""
         if not host.local:
             ids = files.names(f"{host.dir}/agents") if files else []
-            data = {id_: files.read(f"{host.agent_dir(id_)}/data.json") for id_ in ids} if files else {}
+            data = {id_: read(files, f"{host.agent_dir(id_)}/data.json") for id_ in ids} if files else {}
             last_known.remember(self.seen, host, {id_: text for id_, text in data.items() if text}, states)
 
     def learn(self, host: Host, record: AgentRecord) -> None:
@@ -311,16 +311,24 @@ def on_host(host: Host, files: Tree) -> list[Found]:
     for id_ in files.names(f"{host.dir}/agents"):
         if id_.startswith("."):
             continue
-        data = files.read(f"{host.agent_dir(id_)}/data.json")
-        if data is None and not files.names(host.agent_dir(id_)):
-            continue  # claimed this very moment, or a stray file
         try:
+            data = files.read(f"{host.agent_dir(id_)}/data.json")
+            if data is None and not files.names(host.agent_dir(id_)):
+                continue  # claimed this very moment, or a stray file
             record = AgentRecord.parse(data or b"")
             agents.append(Found(host, record.id, record.name, record))
         except MngError as error:
             claims = claimed(files, host) if claims is None else claims
             agents.append(Found(host, id_, claims.get(id_, id_), None, f"{host.agent_dir(id_)}/data.json: {error.what}"))
     return agents
+
+
+def read(files: Tree, path: str) -> bytes | None:
+    """None for what is too much, too."""
+    try:
+        return files.read(path)
+    except MngError:
+        return None
 
 
 def once_on(host: Host, known: last_known.LastKnown) -> list[Found]:

@@ -8,11 +8,21 @@ import time
 from collections.abc import Callable, Sequence
 
 from mng import output
+from mng.errors import MngError
 from mng.host import Host, Probe
 from mng.ssh.snapshot import Snapshot
 
 FORKS = 64
 PATIENCE = 1.0  # seconds after which a person is told what is waited for
+
+
+def probe(host: Host, timeout: float) -> Probe:
+    """Of a host whose answer breaks us, that; the others are asked all the same."""
+    try:
+        return host.probe(timeout)
+    except Exception as error:
+        said = error.what if isinstance(error, MngError) else f"unreadable: {type(error).__name__}: {error}"[:200]
+        return Probe([], Snapshot(host.runner), time.time(), said, reached=False)
 
 
 Shown = Callable[[dict[str, Probe], str], None]
@@ -34,7 +44,7 @@ def probes(hosts: Sequence[Host], timeout: float, shown: Shown | None = None) ->
                 host = waiting.get_nowait()
             except queue.Empty:
                 return
-            answers.put((host.id, host.probe(timeout)))
+            answers.put((host.id, probe(host, timeout)))
             if len(hosts) > FORKS:  # so many connections would be too many files
                 host.runner.close()
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, NoReturn, cast
 
+from mng import lenient
 from mng.errors import CommandFailed, MngError, NotAvailable, Unreachable
 from mng.runner import Disk, Done, Live, LocalRunner, Runner, Tree
 from mng.shell import Cmd, cmd
@@ -174,9 +175,9 @@ class Remote(Host):
         try:
             done = self.runner.read(line, timeout=timeout)
             self.home, self.dir, now, machine, code, panes, *rest = answer(done)
+            files = Files(self.runner, self.dir, *rest)
         except MngError as error:
             return Probe([], Files(self.runner), time.time(), error.what, reached=False)
-        files = Files(self.runner, self.dir, *rest)
         return Probe(parse_panes(panes), files, now, tmux_problem(code), machine=machine)
 
 
@@ -240,7 +241,12 @@ def answer(done: Done) -> tuple[str, str, float, str, int, bytes, bytes, bytes]:
         raise MngError(f"its answer makes no sense: {done.complaint}")
     home, dir, now, machine, code, panes, names, *tar = parts
     told = machine.decode(errors="replace")
-    return home.decode(), dir.decode(), float(now), told, int(code), panes, names, tar[0] if tar else b""
+    try:
+        places = home.decode(), dir.decode()
+    except UnicodeDecodeError:
+        raise MngError("its answer makes no sense: its home is not UTF-8") from None
+    at = lenient.number(now) or time.time()
+    return *places, at, told, int(lenient.number(code, 1)), panes, names, tar[0] if tar else b""
 
 
 def tmux_problem(code: int) -> str:
@@ -265,5 +271,6 @@ def parse_pane(line: str) -> Pane | None:
     if len(parts) < len(PANE):
         return None
     id_, pid, dead, window, index, agent, command, attached, created, active, session, title = parts
-    return Pane(id_, int(pid or 0), dead == "1", int(window), int(index), agent, command, attached not in ("", "0"),
-                float(created or 0), float(active or 0), session, title)  # fmt: skip
+    first, second, third = (int(lenient.number(one)) for one in (pid, window, index))
+    return Pane(id_, first, dead == "1", second, third, agent, command, attached not in ("", "0"),
+                lenient.number(created), lenient.number(active), session, title)  # fmt: skip

@@ -45,7 +45,14 @@ def first_line(path: str) -> str:
 
 @functools.lru_cache(256)
 def told(text: str, now: float) -> Machine:
-    """Of the first lines of FILES, then a line of df, then one a GPU, as they were at `now`."""
+    """Of the first lines of FILES, then a line of df, then one a GPU, as they were at `now`; nothing of what makes no sense."""
+    try:
+        return understood(text, now)
+    except (ValueError, OverflowError):
+        return Machine()
+
+
+def understood(text: str, now: float) -> Machine:
     lines = [*text.split("\n"), *[""] * len(FILES)]
     up, first, online, khz, share, total, most = lines[: len(FILES)]
     began = first.rpartition(")")[2].split()[19:20]

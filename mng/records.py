@@ -78,3 +78,11 @@ class AgentRecord(Record):
     start_on_boot: bool = False
     grants: list[str] = Field(default_factory=list)  # what it may do without asking, in its program's words
     plugin: dict[str, Any] = Field(default_factory=dict)  # what the agent type keeps: session ids, ports
+
+    @property
+    def created(self) -> float:
+        """Since when it is there; 0 for what is no time."""
+        try:
+            return self.create_time.timestamp()
+        except (ValueError, OverflowError):
+            return 0.0

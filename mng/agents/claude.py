@@ -11,6 +11,7 @@ from pathlib import Path, PurePath
 from typing import Any, ClassVar
 from uuid import uuid4
 
+from mng import lenient
 from mng.agents import tmux
 from mng.agents.hooked import Hooked, fields, hook_path, visible
 from mng.agents.types import Status, View, launch_words, program_of
@@ -134,7 +135,7 @@ class Claude(Hooked):
         live = parsed(view.read(view.plugin("live")))
         if live is None:
             return self.starting(view, started)
-        says, since = live.get("status"), live.get("statusUpdatedAt", 0) / 1000
+        says, since = live.get("status"), lenient.number(live.get("statusUpdatedAt")) / 1000
         name = event.get("hook_event_name", "")
         if name == "PermissionRequest" and at > since and view.probe.now - at < LAG:
             says, since = "waiting", at
@@ -143,7 +144,7 @@ class Claude(Hooked):
         if says == "busy":
             return Status("RUNNING", since=since, source="file")
         if says == "waiting":
-            return asks(live.get("waitingFor", ""), self.asked(view, since), since)
+            return asks(lenient.text(live.get("waitingFor")), self.asked(view, since), since)
         if says not in ("idle", "shell"):
             return Status("UNKNOWN", "its status file cannot be read", since=at or started, source="file")
         reason, detail = failure(event) if name == "StopFailure" else ("turn-end", "")
@@ -206,11 +207,12 @@ class Claude(Hooked):
         """What it wrote after the last turn with this text, by their times: the first answer may be written before its turn."""
         path, parts = self.transcript(view), None
         for line in sorted(entries(self.tail(view, path)), key=lambda line: str(line.get("timestamp", ""))):
-            queued = line.get("attachment", {}).get("prompt") or line.get("content")  # read amid a turn, or later
+            queued = lenient.table(line.get("attachment")).get("prompt") or line.get("content")  # read amid a turn, or later
             if plain(text) in (plain(said_by_user(line)), plain(queued)):
                 parts = list[str]()
             elif parts is not None and line.get("type") == "assistant":
-                parts += [block["text"] for block in line["message"]["content"] if block.get("type") == "text"]
+                blocks = lenient.tables(lenient.table(line.get("message")).get("content"))
+                parts += [lenient.text(block.get("text")) for block in blocks if block.get("type") == "text"]
         return None if parts is None else "\n\n".join(parts)
 
 
@@ -295,11 +297,7 @@ def project(record: AgentRecord) -> str:
 
 def parsed(data: bytes) -> dict[str, Any] | None:
     """None without a file; {} for one that is being written."""
-    try:
-        found = json.loads(data) if data else None
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) or found is None else {}
+    return lenient.table(lenient.loaded(data)) if data else None
 
 
 def asks(waiting_for: str, tool: str, since: float) -> Status:
@@ -316,17 +314,15 @@ def failure(event: dict[str, str]) -> tuple[str, str]:
 
 def entries(transcript: bytes) -> Iterator[dict[str, Any]]:
     """Its whole lines."""
-    for line in transcript.split(b"\n")[:-1]:
-        if line.startswith(b"{"):
-            yield json.loads(line)
+    return lenient.lines(transcript)
 
 
 def said_by_user(line: dict[str, Any]) -> str | None:
     """The text of a person's turn; None for all else, results of tools among them."""
-    if line.get("type") != "user" or (line.get("origin") or {}).get("kind") != "human":
+    if line.get("type") != "user" or lenient.table(line.get("origin")).get("kind") != "human":
         return None
-    content = line["message"]["content"]
-    return content if isinstance(content, str) else "".join(part.get("text", "") for part in content)
+    content = lenient.table(line.get("message")).get("content")
+    return content if isinstance(content, str) else "".join(lenient.text(part.get("text")) for part in lenient.tables(content))
 
 
 def plain(text: Any) -> str | None:

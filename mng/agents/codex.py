@@ -8,6 +8,7 @@ import re
 from pathlib import Path, PurePath
 from typing import Any, ClassVar
 
+from mng import lenient
 from mng.agents import tmux
 from mng.agents.hooked import Hooked, fields, hook_path, visible
 from mng.agents.types import Status, View, launch_words, program_of
@@ -170,7 +171,7 @@ class Codex(Hooked):
     def answer(self, view: View, text: str) -> str | None:
         parts = None
         whole = self.tail(view, self.rollout(view))
-        for item in (payload.get("item", {}) for payload in items(whole, b'"item_completed"')):
+        for item in (lenient.table(payload.get("item")) for payload in items(whole, b'"item_completed"')):
             if item.get("type") == "UserMessage" and content(item).strip() == text.strip():
                 parts = list[str]()
             elif parts is not None and item.get("type") == "AgentMessage":
@@ -197,25 +198,24 @@ def trust(record: AgentRecord) -> list[str]:
 
 def messages(rollout: bytes) -> set[str]:
     """What the user said, trimmed."""
-    return {content(payload.get("item", {})).strip() for payload in items(rollout, b'"UserMessage"')}
+    return {content(lenient.table(payload.get("item"))).strip() for payload in items(rollout, b'"UserMessage"')}
 
 
 def content(item: dict[str, Any]) -> str:
-    return "".join(part.get("text", "") for part in item.get("content", []))
+    return "".join(lenient.text(part.get("text")) for part in lenient.tables(item.get("content")))
 
 
 def last_error(rollout: bytes) -> str:
     """How the last turn failed; "" if it did not."""
     ends = items(rollout[-65536:], b'"task_complete"')
-    error = str((ends[-1].get("error") or {}).get("message", "")) if ends else ""
+    error = lenient.text(lenient.table(ends[-1].get("error")).get("message")) if ends else ""
     told = re.search(r'"message": ?("(?:[^"\\]|\\.)*")', error)  # the provider's own words, where it sent JSON
-    return str(json.loads(told[1])) if told else error
+    return lenient.text(lenient.loaded(told[1])) if told else error
 
 
 def items(rollout: bytes, sign: bytes) -> list[dict[str, Any]]:
     """The payloads of the whole lines that have the sign."""
-    lines = [line for line in rollout.split(b"\n")[:-1] if sign in line and line.startswith(b"{")]
-    return [json.loads(line)["payload"] for line in lines]
+    return [lenient.table(one.get("payload")) for one in lenient.lines(rollout, sign)]
 
 
 def screen(view: View) -> str:

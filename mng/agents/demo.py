@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from pathlib import Path
 from typing import Any, ClassVar
 
+from mng import lenient
 from mng.agents.types import AgentType, Status, View
 from mng.host import Host
 from mng.records import AgentRecord
@@ -53,12 +53,12 @@ class Demo(AgentType):
 
     def status(self, view: View) -> Status:
         fact, started = told(view), view.mtime(f"{view.folder}/activity/start")
-        since = float(fact.get("since", 0))
+        since = lenient.number(fact.get("since"))
         if since < started:
             return Status("RUNNING", "starting", since=started, source="file")
-        if fact["state"] == "busy":
+        if fact.get("state") == "busy":
             return Status("RUNNING", since=since, source="file")
-        reason, _, detail = str(fact["waiting_for"] or "turn-end").partition(": ")
+        reason, _, detail = (lenient.text(fact.get("waiting_for")) or "turn-end").partition(": ")
         return Status("WAITING", reason, detail, since=since, source="file")
 
     def ready(self, view: View) -> bool:
@@ -76,15 +76,15 @@ class Demo(AgentType):
 
     def received(self, view: View, text: str, mark: Any) -> str:
         new = said(view)[mark:]
-        found = any(one["role"] == "user" and one["text"] == text for one in new)
+        found = any(one.get("role") == "user" and one.get("text") == text for one in new)
         return "its transcript has the message" if found else ""
 
     def answer(self, view: View, text: str) -> str | None:
         answer = ""
         for one in said(view):
-            if one["role"] == "assistant":
-                answer = answer or one["text"]
-            elif one["text"] == text:
+            if one.get("role") == "assistant":
+                answer = answer or lenient.text(one.get("text"))
+            elif one.get("text") == text:
                 answer = ""
         return answer
 
@@ -98,12 +98,10 @@ def place(host: Host) -> str:
 
 def told(view: View) -> dict[str, Any]:
     """The status file, which is written whole; {} before the first."""
-    data = view.read(view.plugin("status"))
-    return dict(json.loads(data)) if data else {}
+    return lenient.table(lenient.loaded(view.read(view.plugin("status"))))
 
 
 def said(view: View) -> list[dict[str, Any]]:
     """Its whole lines, as they are now."""
     path = view.plugin("transcript.jsonl")
-    lines = view.host.runner.get([path]).get(path, b"").split(b"\n")[:-1]
-    return [json.loads(line) for line in lines]
+    return list(lenient.lines(view.host.runner.get([path]).get(path, b"")))

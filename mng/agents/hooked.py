@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any, ClassVar
 
+from mng import lenient
 from mng.agents.types import AgentType, View
 from mng.host import Host
 from mng.shell import cmd
@@ -31,7 +31,7 @@ class Hooked(AgentType):
         """The conversation's file and where it ends."""
         path = self.transcript(view)
         size = view.host.runner.run(cmd("wc", "-c", path), check=False).text.split() if path else []
-        return [path, int(size[0]) if size else 0]
+        return [path, int(lenient.number(size[0])) if size else 0]
 
     def tail(self, view: View, path: str, start: int = 0) -> bytes:
         """What the file has from that byte on; nothing where there is none."""
@@ -56,10 +56,11 @@ def hook_path(host: Host) -> str:
 
 
 def fields(event: bytes) -> dict[str, str]:
-    """Of an event that may be cut short: the first text under each key."""
+    """Of an event that may be cut short, or be anything else: the first text under each key."""
     found: dict[str, str] = {}
     for key, value in FIELD.findall(event):
-        found.setdefault(key.decode(), json.loads(value))
+        if (said := lenient.loaded(value)) is not None:
+            found.setdefault(key.decode(), lenient.text(said))
     return found
 
 

@@ -8,7 +8,7 @@ import time
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from mng import hooks, machine
+from mng import hooks, lenient, machine
 from mng.host import Host, Probe, Snapshot
 from mng.rows import Row
 
@@ -141,7 +141,7 @@ def ssh(host: Host) -> SshRow | None:
 def snapshot_row(one: Snapshot, host: str) -> SnapshotRow:
     """`host`: its name, "" of one that is gone."""
     return SnapshotRow(
-        id=one.id, name=one.name, created_at=datetime.fromtimestamp(one.created_at, UTC), size=size(one.size_bytes),
+        id=one.id, name=one.name, created_at=moment(one.created_at) or datetime.fromtimestamp(0, UTC), size=size(one.size_bytes),
         size_bytes=one.size_bytes, host_id=one.host_id, host=host, provider=one.provider,
         description=one.description, tags=one.tags,
     )  # fmt: skip
@@ -164,4 +164,6 @@ def said_by_plugins(hook: str, known: dict[str, dict[str, Any]], **given: Any) -
 
 
 def moment(seconds: float | None) -> datetime | None:
-    return datetime.fromtimestamp(seconds, UTC) if seconds else None
+    """A time that a host tells; None for what is none."""
+    known = lenient.number(seconds)
+    return datetime.fromtimestamp(known, UTC) if 0 < known <= lenient.LATEST else None

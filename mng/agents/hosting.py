@@ -91,7 +91,7 @@ def adopt(inventory: Inventory, host: Host, name: str) -> Agent | None:
 
 
 def adopted(host: Host, name: str) -> Agent | None:
-    found = sorted((one.record for one in on_host(host, host.tree()) if one.record), key=lambda record: record.create_time)
+    found = sorted((one.record for one in on_host(host, host.tree()) if one.record), key=lambda record: record.created)
     if not found:
         return None
     if name in [record.name for record in found[1:]]:

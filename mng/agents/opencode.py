@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 from typing import Any, ClassVar
 
+from mng import lenient
 from mng.agents.types import AgentType, Status, View, launch_words, program_of
 from mng.errors import MngError
 from mng.host import Host
@@ -54,7 +55,7 @@ class Opencode(AgentType):
         return (*USUAL_ENV, *re.findall(r"\{env:(\w+)\}", "".join(texts)))
 
     def branch(self, record: AgentRecord, source: View) -> AgentRecord:
-        session = source.read(source.plugin("session")).decode().strip()
+        session = source.read(source.plugin("session")).decode(errors="replace").strip()
         if not SESSION.fullmatch(session):
             return record
         args, left = list[str](), list(record.args)
@@ -77,7 +78,7 @@ class Opencode(AgentType):
     def launch(self, record: AgentRecord, host: Host, *, resume: bool) -> Cmd:
         folder, before = f"{host.agent_dir(record.id)}/plugin/opencode", raw("")
         kept = host.runner.get([f"{folder}/session"]).get(f"{folder}/session", b"") if resume else b""
-        session = "" if CHOOSES_SESSION.intersection(record.args) else kept.decode().strip()
+        session = "" if CHOOSES_SESSION.intersection(record.args) else kept.decode(errors="replace").strip()
         trunk = record.plugin.get("branched_from", "")
         if trunk and not session:
             copy = branched(program_of(self, record), trunk, record.id[6:12], folder)
@@ -111,16 +112,16 @@ class Opencode(AgentType):
         """Give it the message over its API, exactly; MngError when it does not take it."""
         session = current(view)
         if not session:
-            session = api(view, "/session", {})["id"]
+            session = lenient.text(lenient.table(api(view, "/session", {})).get("id"))
             view.host.runner.put({view.plugin("session"): File(session.encode())})
             api(view, "/tui/select-session", {"sessionID": session})
         api(view, f"/session/{session}/prompt_async", {"parts": [{"type": "text", "text": text}]})
 
     def mark(self, view: View) -> list[str]:
-        return [message["info"]["id"] for message in latest(view)]
+        return [lenient.text(about(message).get("id")) for message in latest(view)]
 
     def received(self, view: View, text: str, mark: Any) -> str:
-        new = [message for message in latest(view) if message["info"]["id"] not in mark]
+        new = [message for message in latest(view) if lenient.text(about(message).get("id")) not in mark]
         return "its session has the message" if any(said(message, "user") == text for message in new) else ""
 
     def answer(self, view: View, text: str) -> str | None:
@@ -153,35 +154,46 @@ def script_path(host: Host) -> str:
 def current(view: View) -> str:
     """The id of the conversation on the screen, at this moment; "" before the first message."""
     path = view.plugin("session")
-    return view.host.runner.get([path]).get(path, b"").decode().strip()
+    return view.host.runner.get([path]).get(path, b"").decode(errors="replace").strip()
 
 
 def latest(view: View, most: int = TAIL) -> list[dict[str, Any]]:
     session = current(view)
-    return list(api(view, f"/session/{session}/message?limit={most}")) if session else []
+    return lenient.tables(api(view, f"/session/{session}/message?limit={most}")) if session else []
+
+
+def about(message: dict[str, Any]) -> dict[str, Any]:
+    """Whose it is, and its id."""
+    return lenient.table(message.get("info"))
 
 
 def said(message: dict[str, Any], role: str) -> str:
     """What one of them wrote; "" of the other's messages."""
-    parts = [part["text"] for part in message["parts"] if part["type"] == "text" and not part.get("synthetic")]
-    return "".join(parts) if message["info"]["role"] == role else ""
+    parts = [part for part in lenient.tables(message.get("parts")) if part.get("type") == "text" and not part.get("synthetic")]
+    return "".join(lenient.text(part.get("text")) for part in parts) if about(message).get("role") == role else ""
 
 
 def judge(answers: bytes, at: float) -> Status:
     """From what the watcher keeps: sessions at work, permissions and questions that wait, the last error."""
-    try:
-        sessions, permissions, questions, error = [json.loads(line or b"null") for line in answers.split(b"\n")[:4]]
-    except ValueError:
+    told = answers.split(b"\n", 4)[:4]
+    sessions, permissions, questions, error = [lenient.loaded(line or b"null") for line in [*told, b"", b"", b"", b""][:4]]
+    if len(told) < 4 or not (isinstance(sessions, dict) and isinstance(permissions, list) and isinstance(questions, list)):
         return Status("UNKNOWN", "its status file cannot be read", since=at, source="file")
     if permissions:
-        detail = ": ".join([permissions[0]["permission"], *permissions[0].get("patterns", [])[:1]])
-        return Status("WAITING", "permission", detail, since=at, source="hook")
+        asked = lenient.table(permissions[0])
+        patterns = asked.get("patterns")
+        words = [asked.get("permission"), *(patterns[:1] if isinstance(patterns, list) else [])]
+        return Status("WAITING", "permission", ": ".join(map(lenient.text, words)), since=at, source="hook")
     if questions:
-        return Status("WAITING", "question", questions[0]["questions"][0]["question"], since=at, source="hook")
+        asked = next(iter(lenient.tables(lenient.table(questions[0]).get("questions"))), {})
+        return Status("WAITING", "question", lenient.text(asked.get("question")), since=at, source="hook")
     if sessions:
-        return at_work(next((one["message"] for one in sessions.values() if one["type"] == "retry"), ""), at)
-    failed = (error or {}).get("properties", {}).get("error", {})
-    message = str(failed.get("data", {}).get("message", "")) if failed.get("name") != "MessageAbortedError" else ""
+        retries = (one.get("message") for one in lenient.tables([*sessions.values()]) if one.get("type") == "retry")
+        return at_work(lenient.text(next(retries, "")), at)
+    failed = lenient.table(lenient.table(lenient.table(error).get("properties")).get("error"))
+    message = (
+        lenient.text(lenient.table(failed.get("data")).get("message")) if failed.get("name") != "MessageAbortedError" else ""
+    )
     return Status("WAITING", reason_of(f"{message} {failed}") or "turn-end", message, since=at, source="hook")
 
 
@@ -201,7 +213,7 @@ def reason_of(error: str) -> str:
 
 def api(view: View, path: str, body: Any = None) -> Any:
     """One request, made on the agent's host; the password is in a file that curl reads."""
-    port = view.read(view.plugin("port")).decode().strip()
+    port = int(lenient.number(view.read(view.plugin("port"))))
     sends = ["-H", "content-type: application/json", "--data-binary", "@-"] if body is not None else []
     options = ["-sS", "-m", "10", "-K", view.plugin("curl"), "-w", "\\n%{http_code}"]
     line = cmd("curl", options, sends, f"http://127.0.0.1:{port}{path}")
@@ -211,4 +223,4 @@ def api(view: View, path: str, body: Any = None) -> Any:
     if done.code or not code.startswith(b"2"):
         why = done.complaint if done.code else answer.decode(errors="replace")[:200]
         raise MngError(f"opencode's API did not take {path}: {why}")
-    return json.loads(answer) if answer.strip() else None
+    return lenient.loaded(answer)

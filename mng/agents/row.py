@@ -5,12 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, ClassVar
 
+from mng import hooks
 from mng.agents.host_row import HostRow, host_row, moment, said_by_plugins
 from mng.agents.types import Status, type_of
 from mng.host import Host, Probe
 from mng.inventory.inventory import Found
+from mng.output import clean
 from mng.records import AgentRecord
 from mng.rows import Row
+
+LONGEST = 500  # characters of what is wrong with one
 
 
 class AgentRow(Row):
@@ -80,7 +84,7 @@ def row(record: AgentRecord, host: Host, status: Status, probe: Probe) -> AgentR
         name=record.name, id=record.id, type=record.type,
         command=record.command or " ".join([*(record.program or kind.program), *record.args]),
         work_dir=record.work.path, work_kind=record.work.kind, branch=record.work.branch,
-        create_time=record.create_time if record.id else None,
+        create_time=moment(record.created) if record.id else None,
         start_time=moment(started),
         runtime_seconds=round(probe.now - started, 1) if started and alive else None,
         user_activity_time=moment(times.get("user")), agent_activity_time=moment(times.get("agent")),
@@ -96,13 +100,18 @@ def row(record: AgentRecord, host: Host, status: Status, probe: Probe) -> AgentR
 
 def broken_row(found: Found) -> AgentRow:
     """An agent whose record can't be read: it is listed with what is wrong."""
-    host = host_row(found.host)
+    return unreadable(found.name, found.id, found.host, found.problem)
+
+
+def unreadable(name: str, id_: str, host: Host, problem: str, type_: str = "") -> AgentRow:
+    """An agent of which no more can be known, by what it or its host wrote."""
+    try:
+        there = host_row(host)
+    except Exception as error:
+        problem = problem or hooks.described(error)
+        there = HostRow(name=clean(host.name), id=clean(host.id), provider=host.provider, provider_name=host.provider,
+                        state=host.state, tags={})  # fmt: skip
     return AgentRow(
-        name=found.name,
-        id=found.id,
-        type="",
-        state="UNKNOWN",
-        state_reason=found.problem,
-        state_source="record",
-        host=host,
-    )
+        name=clean(name), id=clean(id_), type=clean(type_), state="UNKNOWN", state_reason=clean(problem)[:LONGEST],
+        state_source="record", host=there,
+    )  # fmt: skip

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from mng import hooks
+from mng import hooks, lenient
 from mng.agents.types import State, Status, View, type_of
+from mng.errors import Unreachable
 from mng.host import Host, Pane, Probe
 from mng.records import AgentRecord, Work
 
 SHELLS = {"sh", "bash", "dash", "zsh", "fish", "ksh", "ash", "login"}
+LONGEST = 300  # characters of a reason
 
 
 def look(record: AgentRecord, host: Host, probe: Probe) -> View:
@@ -21,7 +23,16 @@ def look(record: AgentRecord, host: Host, probe: Probe) -> View:
 
 
 def status(view: View) -> Status:
-    """The agent's state; for one whose program is alive, what its type says."""
+    """The agent's state; for one whose program is alive, what its type says. Only Unreachable is raised."""
+    try:
+        return judged(view)
+    except Unreachable:
+        raise
+    except Exception as error:  # what an agent wrote is no reason to know nothing of the others
+        return Status("UNKNOWN", f"unreadable: {hooks.described(error)}"[:LONGEST], source="record")
+
+
+def judged(view: View) -> Status:
     record, pane = view.record, view.pane
     if view.probe.problem:
         return Status("UNKNOWN", view.probe.problem, source="probe")
@@ -37,7 +48,7 @@ def status(view: View) -> Status:
     try:
         return kind.status(view)
     except Exception as error:
-        if not kind.plugin:
+        if not kind.plugin or isinstance(error, Unreachable):
             raise
         hooks.blame(kind.plugin, error, f"status of {record.name}")
         return Status("UNKNOWN", f"plugin {kind.plugin}: {hooks.described(error)}", source="plugin")
@@ -61,8 +72,7 @@ def ended(view: View) -> Status:
 
 def started_pid(view: View) -> int:
     """The pid of the shell that mng started in the pane; 0 while it has not said so."""
-    text = view.read(f"{view.folder}/pid").strip()
-    return int(text) if text.isdigit() else 0
+    return int(lenient.number(view.read(f"{view.folder}/pid")))
 
 
 def by_hand(view: View) -> Status:

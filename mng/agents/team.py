@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from mng import output, settings
+from mng import hooks, output, settings
 from mng.agents.agent import Agent
-from mng.agents.row import AgentRow, row
+from mng.agents.row import AgentRow, row, unreadable
 from mng.agents.state import hand_made
 from mng.errors import MngError, NotFound, UsageError
 from mng.host import Host, Probe
@@ -55,7 +55,7 @@ class Team:
         self.hosts += hosts
         self.reach(timeout, shown)
         found = [one for host in hosts for one in self.on(host)]
-        for one in sorted(found, key=lambda one: one.record.create_time.timestamp() if one.record else 0.0):
+        for one in sorted(found, key=lambda one: one.record.created if one.record else 0.0):
             if one.record:
                 self.agents.append(Agent(one.record, one.host))
             else:
@@ -116,9 +116,7 @@ class Team:
         return self
 
     def rows(self) -> list[AgentRow]:
-        rows = [
-            row(agent.record, agent.host, agent.status(self.probe(agent.host)), self.probe(agent.host)) for agent in self.agents
-        ]
+        rows = [self.row(agent) for agent in self.agents]
         for host in self.hosts:
             if not host.local and self.probe(host).reached:
                 states = {row.id: row.state for row in rows if row.host.id == host.id and row.id}
@@ -127,6 +125,15 @@ class Team:
                 for one in rows:
                     one.state_reason = f"was {known.states[one.id]}" if one.id in known.states else one.state_reason
         return rows
+
+    def row(self, agent: Agent) -> AgentRow:
+        """Of one by itself: what it or its host wrote may be anything, and the others are shown whatever it is."""
+        try:
+            probe = self.probe(agent.host)
+            return row(agent.record, agent.host, agent.status(probe), probe)
+        except Exception as error:
+            problem = f"unreadable: {hooks.described(error)}"
+            return unreadable(agent.name, agent.record.id, agent.host, problem, agent.record.type)
 
     def named(self, word: str) -> Agent:
         """By name, NAME@HOST, id or the unique beginning of one; NotFound with near names."""
@@ -192,10 +199,22 @@ def matching(rows: list[AgentRow], include: Sequence[str], exclude: Sequence[str
     wanted, unwanted = [compiled(text) for text in include], [compiled(text) for text in exclude]
     kept = []
     for one in rows:
-        fields = one.model_dump(mode="json")
-        if all(holds(test, fields) for test in wanted) and not any(holds(test, fields) for test in unwanted):
+        known = context(one)
+        if all(holds(test, known) for test in wanted) and not any(holds(test, known) for test in unwanted):
             kept.append(one)
     return kept
+
+
+def context(one: AgentRow) -> Any:
+    """What CEL knows of it; without what its type keeps where that is more than CEL can take."""
+    import cel
+
+    fields = one.model_dump(mode="json")
+    try:
+        return cel.Context(fields)
+    except Exception as error:
+        output.detail(f"{one.name}: {hooks.described(error)}")
+        return cel.Context({**fields, "plugin": {}, "host": {**fields["host"], "plugin": {}}})
 
 
 def compiled(text: str) -> tuple[str, Any]:
@@ -207,12 +226,10 @@ def compiled(text: str) -> tuple[str, Any]:
         raise UsageError(f"not a CEL expression: {text}", str(error).splitlines()[0]) from None
 
 
-def holds(test: tuple[str, Any], fields: dict[str, Any]) -> bool:
-    import cel
-
+def holds(test: tuple[str, Any], known: Any) -> bool:
     text, program = test
     try:
-        return program.execute(cel.Context(fields)) is True
+        return program.execute(known) is True
     except (KeyError, IndexError, TypeError):
         return False
     except Exception as error:
