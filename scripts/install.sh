@@ -15,6 +15,7 @@ for word; do
         *) usage >&2 && exit 2 ;;
     esac
 done
+unset CDPATH # with it, cd may go to another folder
 here=$(dirname "$0")/..
 if [ ! -f "$here/scripts/system.sh" ]; then
     echo "install.sh is part of a clone of mng's repository: git clone it, then run scripts/install.sh there" >&2

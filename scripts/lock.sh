@@ -1,6 +1,7 @@
 #!/bin/sh
 # Write both lock files anew from pyproject.toml (with uv); read the difference before you commit it.
 set -eu
+unset CDPATH # with it, cd may go to another folder
 cd "$(dirname "$0")/.."
 
 lock() {

@@ -1,6 +1,7 @@
 #!/bin/sh
 # From a fresh clone to an agent with its answer. Installs what is missing, says what it does; safe to run again.
 set -eu
+unset CDPATH # with it, cd may go to another folder
 cd "$(dirname "$0")/.."
 . scripts/system.sh
 

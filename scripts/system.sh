@@ -92,17 +92,19 @@ need_python() {
     need_system "python3:python3 python3-venv"
     python=$(find_python)
     [ -n "$python" ] || fail "python3 is $(python3 --version), but mng needs 3.11 or later"
-    [ ! -x "$VENV/bin/pip" ] || return 0
+    if [ -x "$VENV/bin/pip" ] && "$VENV/bin/python" -I -c 'import pip' 2>/dev/null; then
+        return # its Python may be gone since: a new release of the system, an upgrade by brew
+    fi
     "$python" -c 'import ensurepip' 2>/dev/null || install_packages "$(basename "$python")-venv"
     step "Making $VENV"
-    "$python" -m venv --clear "$VENV"
+    "$python" -I -m venv --clear "$VENV"
 }
 
 # install_locked FILE: exactly its packages, each checked against its hash; once.
 install_locked() {
     if ! cmp -s "$1" "$VENV/$1"; then
         step "Installing Python packages from $1"
-        "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$1"
+        "$VENV/bin/python" -I -m pip install --quiet --disable-pip-version-check --require-hashes -r "$1"
         cp "$1" "$VENV/$1"
     fi
 }
@@ -110,5 +112,5 @@ install_locked() {
 # install_mng [OPTION…]: this clone's mng, as it is now.
 install_mng() {
     rm -rf build
-    "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation "$@" .
+    "$VENV/bin/python" -I -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation "$@" .
 }

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Run all tests: installs what they need and is missing, then pytest, whose summary comes last. Words go on to pytest.
 set -eu
+unset CDPATH # with it, cd may go to another folder
 cd "$(dirname "$0")/.."
 . scripts/system.sh
 PATH=$PATH:/usr/sbin # sshd

@@ -212,6 +212,18 @@ def no_error_is_swallowed(source: Source) -> list[str]:
     return wrong
 
 
+def python_never_looks_into_the_folder_we_stand_in(source: Source) -> list[str]:
+    """`python -m NAME` takes NAME.py of this folder for the module, unless -P or -I forbids it."""
+    wrong = []
+    for node in ast.walk(source.tree):
+        words = node.args if isinstance(node, ast.Call) else node.elts if isinstance(node, ast.List | ast.Tuple) else []
+        for one, following in zip(words, words[1:], strict=False):
+            runs = isinstance(following, ast.Constant) and following.value in ("-m", "-c")
+            if ast.unparse(one) == "sys.executable" and runs and source.module != "tasks":
+                wrong.append(f"{ast.unparse(node)}: -P is missing")
+    return wrong
+
+
 def lines(function: Function) -> int:
     return (function.end_lineno or 0) - function.lineno + 1
 
@@ -226,6 +238,7 @@ RULES: list[Rule] = [
     only_output_prints,
     only_main_and_the_program_exit,
     no_error_is_swallowed,
+    python_never_looks_into_the_folder_we_stand_in,
 ]
 LONG = "\n".join(f"    x{number} = 1" for number in range(50))
 COMMAND = "@command\ndef x({}):\n    {}\n"
@@ -266,6 +279,8 @@ PLANTED: list[tuple[Rule, str, str]] = [
     (no_error_is_swallowed, "mng.host", "try:\n    x()\nexcept:\n    y()"),
     (no_error_is_swallowed, "mng.host", "try:\n    x()\nexcept (ValueError, Exception):\n    y = 1"),
     (no_error_is_swallowed, "mng.host", "with contextlib.suppress(Exception):\n    x()"),
+    (python_never_looks_into_the_folder_we_stand_in, "mng.host", 'cmd(sys.executable, "-m", "pip")'),
+    (python_never_looks_into_the_folder_we_stand_in, "mng.host", 'x = [sys.executable, "-m", "pip"]'),
 ]
 FINE = """
 import subprocess

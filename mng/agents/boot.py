@@ -66,7 +66,7 @@ def starter(agent: Agent) -> str:
     """A script that starts the agent as the user's own shell would."""
     env = {name: os.environ[name] for name in KNOWN if name in os.environ}
     env |= {"MNG_HOST_DIR": agent.host.dir, "MNG_PREFIX": agent.host.prefix}
-    line = cmd("exec", sys.executable, "-m", "mng.main", "start", agent.record.id)
+    line = cmd("exec", sys.executable, "-P", "-m", "mng.main", "start", agent.record.id)
     sets = raw("\n")
     for name, value in env.items():
         sets = joined(joined(sets, "", cmd("export", f"{name}={value}")), "", raw("\n"))

@@ -113,7 +113,7 @@ def watch(agent: Agent) -> None:
         host.runner.run(Cmd(f"nohup {line.line} > /dev/null 2>&1 < /dev/null &", line.shown))
         return
     host.runner.put({script: File((HERE / "idle.sh").read_bytes(), 0o755)})
-    asks = cmd(sys.executable, "-m", "mng.main", "stop", "--idle", "--format", "{detail}", agent.record.id)
+    asks = cmd(sys.executable, "-P", "-m", "mng.main", "stop", "--idle", "--format", "{detail}", agent.record.id)
     line = cmd("exec", "sh", script, agent.folder, asks).env(**agent.env())
     host.runner.run(Cmd(f"nohup {line.line} > /dev/null 2>&1 < /dev/null &", line.shown))
 

@@ -5,12 +5,20 @@ if [ -n "$ZSH_VERSION" ]; then
     bashcompinit
 fi
 
+# Nothing is made of a name that a shell could read as more than a name: bash expands what it is offered.
+_mng_offer() {
+    local word
+    for word; do
+        case "$word" in "" | *[![:alnum:]@:_.,=/+-]*) ;; *) offer="$offer $word" ;; esac
+    done
+}
+
 # Each adds to $offer. All of them use the variables of _mng_complete.
 _mng_agents() {
     local path place="${MNG_HOST_DIR:-}"
     [ -n "$place" ] || { place="$home"; _mng_settings _mng_host_dir; }
     for path in "$place"/names/*; do
-        if [ -L "$path" ]; then offer="$offer ${path##*/}"; fi
+        if [ -L "$path" ]; then _mng_offer "${path##*/}"; fi
     done
 }
 
@@ -53,7 +61,7 @@ _mng_table_names() {
         case "$line" in "[$1."*"]"*)
             line="${line#*.}"
             line="${line%%[].]*}"
-            offer="$offer ${line//[\"\']/}" ;;
+            _mng_offer "${line//[\"\']/}" ;;
         esac
     done <"$2"
 }
@@ -72,8 +80,8 @@ _mng_role_files() {
     for path in "$1"/*; do
         case "${path##*/}" in
             _*) ;;
-            *.py) path="${path##*/}"; offer="$offer ${path%.py}" ;;
-            *) if [ -e "$path/__init__.py" ]; then offer="$offer ${path##*/}"; fi ;;
+            *.py) path="${path##*/}"; _mng_offer "${path%.py}" ;;
+            *) if [ -e "$path/__init__.py" ]; then _mng_offer "${path##*/}"; fi ;;
         esac
     done
 }
@@ -89,7 +97,7 @@ _mng_tasks() { # of the nearest tasks.py
                     @def*)
                         line="${line#def }"
                         line="${line%%\(*}"
-                        offer="$offer ${line//_/-}"
+                        _mng_offer "${line//_/-}"
                         decorated="" ;;
                 esac
             done <"$file"
@@ -102,7 +110,7 @@ _mng_tasks() { # of the nearest tasks.py
 _mng_hosts() { # and groups, as inventories had them when hosts were last asked for in this project
     [ -r "$home/cache/patterns" ] || return
     while IFS='|' read -r path values; do
-        case "$PWD/" in "$path"/*) offer="$offer $values" ;; esac
+        case "$PWD/" in "$path"/*) _mng_offer ${ZSH_VERSION:+${=values}} ${BASH_VERSION:+$values} ;; esac
     done <"$home/cache/patterns"
 }
 
@@ -170,13 +178,16 @@ _mng_complete() {
             TASK) _mng_tasks ;;
             FILE)
                 if [ -z "$ZSH_VERSION" ]; then
-                    COMPREPLY=($(compgen -f -- "$cur"))
+                    while IFS= read -r path; do COMPREPLY[${#COMPREPLY[@]}]="$path"; done < <(compgen -f -- "$cur")
+                    compopt -o filenames 2>/dev/null # readline quotes them
                 else # whose compgen takes no notice of the word
                     for path in "$cur"*; do if [ -e "$path" ]; then COMPREPLY[${#COMPREPLY[@]}]="$path"; fi; done
                 fi ;;
-            *) offer="$offer $word" ;;
+            *) _mng_offer "$word" ;;
         esac
     done
-    COMPREPLY=("${COMPREPLY[@]}" $(compgen -W "$offer" -- "$cur"))
+    for word in ${ZSH_VERSION:+${=offer}} ${BASH_VERSION:+$offer}; do
+        case "$word" in "$cur"*) COMPREPLY[${#COMPREPLY[@]}]="$word" ;; esac
+    done
 }
 complete -F _mng_complete mng

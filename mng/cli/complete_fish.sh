@@ -72,6 +72,30 @@ function __mng_tasks
     end
 end
 
+function __mng_names --argument-names word root names
+    switch $word
+        case HOST # as inventories had them when hosts were last asked for in this project
+            for line in (__mng_lines '(.*)' $HOME/$root/cache/patterns)
+                set -l parts (string split -m1 '|' -- $line)
+                string match -q -- "$parts[1]/*" "$PWD/"; and string split -n ' ' -- $parts[2]
+            end
+        case AGENT
+            for path in $names/*
+                string replace -r '.*/' '' -- $path
+            end
+        case TEMPLATE
+            __mng_tables create_templates $root
+        case TYPE
+            __mng_tables agent_types $root
+        case ROLE
+            __mng_roles $root
+        case TASK
+            __mng_tasks
+        case '*'
+            printf '%s\n' $word
+    end
+end
+
 function __mng_complete
     set -l root .mng
     set -q MNG_ROOT_NAME; and set root .$MNG_ROOT_NAME
@@ -141,28 +165,10 @@ function __mng_complete
         set kind $more
     end
     for word in (string split -n ' ' -- $kind)
-        switch $word
-            case HOST # as inventories had them when hosts were last asked for in this project
-                for line in (__mng_lines '(.*)' $HOME/$root/cache/patterns)
-                    set -l parts (string split -m1 '|' -- $line)
-                    string match -q -- "$parts[1]/*" "$PWD/"; and string split -n ' ' -- $parts[2]
-                end
-            case AGENT
-                for path in $names/*
-                    string replace -r '.*/' '' -- $path
-                end
-            case TEMPLATE
-                __mng_tables create_templates $root
-            case TYPE
-                __mng_tables agent_types $root
-            case ROLE
-                __mng_roles $root
-            case TASK
-                __mng_tasks
-            case FILE
-                __fish_complete_path $cur
-            case '*'
-                echo $word
+        if test $word = FILE
+            __fish_complete_path $cur
+        else # nothing is made of a name that a shell could read as more than a name
+            __mng_names $word $root $names | string match -r '^[\w@:.,=/+-]+$'
         end
     end
 end

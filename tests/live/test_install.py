@@ -13,10 +13,10 @@ pytestmark = pytest.mark.live
 ROOT = Path(__file__).parents[2]
 VENV = """#!/bin/sh
 [ "$1" != -c ] || exit 0
-mkdir -p "$4/bin" && touch "$4/bin/pip"
-printf '#!/bin/sh\\necho "python $*" >> {log}\\n' > "$4/bin/python"
-printf '#!/bin/sh\\ncase $1 in --version) echo mng 9;; *) echo "# TAB for $2";; esac\\n' > "$4/bin/mng"
-chmod +x "$4"/bin/*
+rm -rf "$5" && mkdir -p "$5/bin" && touch "$5/bin/pip"
+printf '#!/bin/sh\\necho "python $*" >> {log}\\n' > "$5/bin/python"
+printf '#!/bin/sh\\ncase $1 in --version) echo mng 9;; *) echo "# TAB for $2";; esac\\n' > "$5/bin/mng"
+chmod +x "$5"/bin/*
 """
 
 
@@ -67,6 +67,20 @@ def test_it_says_what_it_will_do_then_does_it_and_again(world: World, clone: Pat
     assert asked(world).count("--require-hashes") == 1, "the locked packages are there already"
     path = world.run("bash", "--rcfile", bashrc, "-ic", "echo $PATH", env={"PATH": "/usr/bin:/bin"}).out
     assert path.startswith(f"{world.home}/.local/bin:")
+
+
+def test_it_mends_what_broke_and_goes_to_no_other_folder(world: World, clone: Path) -> None:
+    place = world.home / ".local" / "share" / "mng" / "venv" / "bin" / "python"
+    world.run(clone / "scripts" / "install.sh", "-y")
+    place.unlink()
+    place.symlink_to("/nowhere/python3.10")  # what a new release of the system leaves
+    other = world.root / "other" / "scripts"
+    other.mkdir(parents=True)
+    (other / "system.sh").write_text(f"touch {world.root}/read")
+    for script, words in (("install.sh", ["-y"]), ("quickstart.sh", []), ("test.sh", [])):
+        world.run(f"scripts/{script}", *words, cwd=clone, env={"CDPATH": str(other.parent)}, check=script == "install.sh")
+    assert place.is_file() and not (world.root / "read").exists()
+    assert asked(world).count("--require-hashes") >= 2, "a new venv has no packages yet"
 
 
 def test_it_asks_on_a_terminal(world: World, clone: Path) -> None:

@@ -204,3 +204,28 @@ def test_an_unwritable_cache_is_no_error(cached: Path, mng: Callable[[str], Ende
     cached.unlink()
     cached.mkdir()
     assert mng("list").code == 0
+
+
+EVIL = ("`touch ran`", "$(touch ran)", "$(touch${IFS}ran)", "'a b'", '"q', "a;touch ran", "two\nlines", "*", "$HOME", "a|b", "x(e)")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+@pytest.mark.parametrize("words", [[""], ["create", "x", "-t", ""], ["create", "x", ""], ["list", "--host", ""], ["connect", ""],
+                                   ["provision", "--role", ""], ["create", "--env-file", ""]], ids=str)  # fmt: skip
+def test_no_name_is_run(real: None, home: Path, shell: str, words: list[str]) -> None:
+    need(shell)
+    work, state = home / "work", home / ".mng"
+    for name in EVIL:
+        (state / "names" / name).symlink_to("../agents/x")
+        (work / "roles" / f"{name}.py").write_text("")
+        (work / "src" / "deep" / name).write_text("")
+    lines = "".join(f"@task\ndef {name}(c): pass\n" for name in EVIL)
+    tables = "".join(f"[create_templates.{name}]\n[agent_types.{name}]\n" for name in EVIL)
+    for folder in (work / ".mng", state / "profiles" / "default"):
+        (folder / "settings.toml").write_text(tables + "[create_templates.fine]\n[agent_types.fine]\n")
+    (work / "tasks.py").write_text(lines + "@task\ndef fine(c): pass\n")
+    (state / "cache" / "patterns").write_text(f"{work}|fine {' '.join(EVIL)}\n")
+    offered = {"bash": bash, "zsh": zsh, "fish": fish}[shell](words)
+    assert not list(home.rglob("ran")), offered
+    if words[-2:] != ["--env-file", ""]:  # files are quoted by the shell that puts them in
+        assert not any(sign in offered for sign in "`$;'\"*"), offered
