@@ -26,9 +26,13 @@ class Reconnect(NamedTuple):
 
 
 def go_to(
-    agent: Agent, attach_command: str | None = None, connect_command: str | None = None, reconnect: Reconnect | None = None
+    agent: Agent, attach_command: str | None = None, connect_command: str | None = None, reconnect: Reconnect | None = None,
+    *, keys: bool = False,
 ) -> None:  # fmt: skip
-    """The terminal is given to what attaches until it ends; CommandFailed if that ends badly."""
+    """The terminal is given to what attaches until it ends; CommandFailed if that ends badly.
+
+    `keys`: the host may use those of the user's ssh-agent meanwhile.
+    """
     env = {"MNG_AGENT_NAME": agent.name, "MNG_SESSION_NAME": agent.session}
     runner: Runner = agent.host.runner
     if connect_command:
@@ -39,12 +43,12 @@ def go_to(
         if runner.run(tmux.has_session(agent.session), check=False).code:
             raise NotFound(f"{agent.name} has no tmux session", f"start it: mng start {agent.name}")
         line = client_line(agent)
-    code = runner.attach(line)
+    code = runner.attach(line, agent=keys)
     tries, delay = reconnect or Reconnect()
     while code == NO_CONNECTION and tries and not agent.host.local and not connect_command:
         output.warn(f"the connection to {agent.host.name} is lost; again in {delay:g} s ({tries} tries left)")
         time.sleep(delay)
-        tries, code = tries - 1, runner.attach(line)
+        tries, code = tries - 1, runner.attach(line, agent=keys)
     if code:
         what = connect_command or attach_command or ("ssh" if code == NO_CONNECTION else "tmux")
         raise CommandFailed(f"connecting to {agent.name}: {what} ended with exit code {code}", code=code)

@@ -30,6 +30,7 @@ class ConnectOptions(Options):
     reconnect: bool = option(True, help="when the connection to its host is lost, connect again")
     retry: int = option(3, help="how often to try that")
     retry_delay: Duration = option(5.0, help="how long to wait before each")
+    forward_agent: bool = option(False, help="let its host use the keys of your ssh-agent while you are connected")
     allow_unknown_host: bool = option(False, help="trust a host whose key is not known yet, and keep its key")
 
 
@@ -56,4 +57,4 @@ def connect(c: Context, o: Connect) -> None:
         receipt = deliver(agent, message, timeout=o.ready_timeout)
         if receipt.outcome != "delivered":
             output.warn(f"the message is {receipt.outcome}: {receipt.evidence}")
-    go_to(agent, o.attach_command, reconnect=Reconnect(o.retry if o.reconnect else 0, o.retry_delay))
+    go_to(agent, o.attach_command, reconnect=Reconnect(o.retry if o.reconnect else 0, o.retry_delay), keys=o.forward_agent)

@@ -139,6 +139,7 @@ class ConnectOptions(Options):
     reconnect: bool = option(True, help="when the connection to its host is lost, connect again")
     retry: int = option(3, help="how often to try that")
     retry_delay: Duration = option(5.0, help="how long to wait before each")
+    forward_agent: bool = option(False, help="let its host use the keys of your ssh-agent while you are connected")
     attach_command: str | None = option(None, help="shell line to attach with")
     connect_command: str | None = option(None, help="shell line to run instead of attaching (MNG_AGENT_NAME, MNG_SESSION_NAME)")
     interactive: bool | None = option(None, help="ask on the terminal, and attach (default: where there is one)")
@@ -237,7 +238,8 @@ def carry_on(agent: Agent, o: CreateOptions, *, fresh: bool, message: str = "") 
         agent.wait("stopped", float("inf"), "STOPPED", "DONE", "FAILED")
     if connect:
         output.note(agent.row().human())
-        go_to(agent, o.attach_command, o.connect_command, Reconnect(o.retry if o.reconnect else 0, o.retry_delay))
+        again = Reconnect(o.retry if o.reconnect else 0, o.retry_delay)
+        go_to(agent, o.attach_command, o.connect_command, again, keys=o.forward_agent)
     return agent.row()
 
 

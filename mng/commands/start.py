@@ -23,6 +23,7 @@ class StartOptions(Options):
 
     connect: bool = option(False, help="attach to it afterwards (one agent)")
     connect_command: str | None = option(None, help="shell line to run instead of attaching (MNG_AGENT_NAME, MNG_SESSION_NAME)")
+    forward_agent: bool = option(False, help="let its host use the keys of your ssh-agent while you are connected")
     snapshot: str | None = option(None, help="first put their host back to this snapshot; what it is now is kept as another")
     dry_run: bool = option(False, help="say what would be started, start nothing")
 
@@ -48,7 +49,7 @@ def start(c: Context, o: Start) -> Results[Outcome]:
     if (o.connect or o.connect_command) and not results.exit_code and not o.dry_run:
         if named != 1:
             raise MngError(f"can't connect to {named} agents at once")
-        go_to(agents.agents[0], connect_command=o.connect_command)
+        go_to(agents.agents[0], connect_command=o.connect_command, keys=o.forward_agent)
     return results
 
 

@@ -106,9 +106,9 @@ class SshRunner:
                     found[path] = tar.extractfile(member).read()  # type: ignore[union-attr]
         return found
 
-    def attach(self, command: Cmd) -> int:
+    def attach(self, command: Cmd, *, agent: bool = False) -> int:
         """Give the terminal to the command on the host until it ends, by the system's ssh; 255: no connection."""
-        words = ["ssh", "-t", "-o", "RemoteCommand=none", *self.target.words, plain_line(command.line)]
+        words = ["ssh", "-t", "-o", "RemoteCommand=none", *self.target.closed(agent=agent), plain_line(command.line)]
         return subprocess.run(words).returncode
 
     @contextlib.contextmanager

@@ -32,6 +32,11 @@ class Target(NamedTuple):
         key = ["-i", str(Path(self.key).expanduser())] if self.key else []
         return [*port, *user, *key, *self.options, "--", self.address]
 
+    def closed(self, *, agent: bool = False) -> list[str]:
+        """These with nothing of this machine forwarded, whatever ssh_config says; with `agent`, the user's ssh-agent is."""
+        *words, end, address = self.words
+        return [*words, "-A" if agent else "-a", "-x", end, address]  # last: an -A before would count otherwise
+
     @property
     def settled(self) -> bool:
         """No file of settings counts for it: its options are `-F /dev/null`, then `-o KEY=VALUE` each."""
@@ -141,7 +146,19 @@ def proxy(one: dict[str, str], target: Target, tokens: dict[str, str]) -> tuple[
         through = ["-J", ",".join(others)] if others else []
         config = [word for at, word in enumerate(target.options) if "-F" in (word, target.options[at - 1])]
         where = "[{h}]:{p}".format(**tokens)
-        words = ["ssh", "-o", "BatchMode=yes", *config, *through, "-W", where, "--", last if "://" in last else f"ssh://{last}"]
+        words = [
+            "ssh",
+            "-a",
+            "-x",
+            "-o",
+            "BatchMode=yes",
+            *config,
+            *through,
+            "-W",
+            where,
+            "--",
+            last if "://" in last else f"ssh://{last}",
+        ]
         return words, jumps.split(",")[0]
     command = one.get("proxycommand", "none")
     if command != "none":

@@ -18,7 +18,7 @@ from mng.shell import cmd
 from mng.sync import git
 from mng.sync.side import Place
 
-SSH = ["-a", "-x", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3"]
+SSH = ["-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3"]
 STEP = re.compile(rb"\s*([\d,.]+)\s+(\d+)%\s+(\S+)\s+(\S+)")
 AFTER = 1.0  # seconds until progress is worth showing
 UNDONE = ".~tmp~"  # where rsync keeps what has arrived until all has: beside its place
@@ -83,7 +83,7 @@ def ssh_words(host: Host) -> tuple[list[str], str]:
     target = getattr(host.runner, "target", None)
     if target is None:
         raise NotAvailable(f"{host.name} is not reached over ssh: rsync can't go there")
-    *words, _, address = target.words
+    *words, _, address = target.closed()
     return ["ssh", *SSH, *words], address
 
 

@@ -80,7 +80,20 @@ def test_ssh_says_where_a_host_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_the_way_by_a_proxy(tmp_path: Path) -> None:
     jump = way(tmp_path, "Host box\n ProxyJump me@one:2222,two\n HostName 10.0.0.1\n")
     config = ["-F", str(tmp_path / "config")]
-    assert jump.proxy == ["ssh", "-o", "BatchMode=yes", *config, "-J", "me@one:2222", "-W", "[10.0.0.1]:22", "--", "ssh://two"]
+    assert jump.proxy == [
+        "ssh",
+        "-a",
+        "-x",
+        "-o",
+        "BatchMode=yes",
+        *config,
+        "-J",
+        "me@one:2222",
+        "-W",
+        "[10.0.0.1]:22",
+        "--",
+        "ssh://two",
+    ]
     assert jump.first == "me@one:2222"
     assert way(tmp_path, "ProxyJump one\n", "box", "-o", "ProxyJump=none").proxy == []
     command = way(tmp_path, "ProxyCommand nc -X %r %h %p %%\n", "me@box")
