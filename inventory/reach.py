@@ -16,7 +16,7 @@ FORKS = 64
 PATIENCE = 1.0  # seconds after which a person is told what is waited for
 
 
-def probe(host: Host, timeout: float) -> Probe:
+def asked(host: Host, timeout: float) -> Probe:
     """Of a host whose answer breaks us, that; the others are asked all the same."""
     try:
         return host.probe(timeout)
@@ -44,7 +44,7 @@ def probes(hosts: Sequence[Host], timeout: float, shown: Shown | None = None) ->
                 host = waiting.get_nowait()
             except queue.Empty:
                 return
-            answers.put((host.id, probe(host, timeout)))
+            answers.put((host.id, asked(host, timeout)))
             if len(hosts) > FORKS:  # so many connections would be too many files
                 host.runner.close()
 
