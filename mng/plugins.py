@@ -90,11 +90,17 @@ def before_start(agent: Agent, o: Any) -> None:
 @hookspec
 def after_start(agent: Agent, o: Any) -> None: ...
 @hookspec
-def before_stop(agent: Agent, o: Any) -> None: ...
+def before_stop(agent: Agent, o: Any) -> None:
+    """Asked before anything is done: also by push --stop, migrate, a restart of provision, an idle timeout on this machine."""
+
+
 @hookspec
 def after_stop(agent: Agent, o: Any) -> None: ...
 @hookspec
-def before_destroy(agent: Agent, o: Any) -> None: ...
+def before_destroy(agent: Agent, o: Any) -> None:
+    """Asked before anything is done; by migrate of the agent where it was."""
+
+
 @hookspec
 def after_destroy(agent: Agent, removed: Removed, o: Any) -> None:
     """Its folder is gone; removed.saved says where its unsaved work is kept."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal, NoReturn, cast
+from typing import Any, Literal, NoReturn, cast
 
 from invoke.exceptions import Exit
 
-from mng import output
+from mng import hooks, output
 from mng.errors import MngError, Unreachable
 from mng.host import Host
 from mng.roles.facts import Fact, Facts, Need
@@ -207,7 +207,19 @@ def broken(one: Role, error: BaseException) -> MngError:
     return MngError(f"role {one.name}: {type(error).__name__}: {error}", f"at {mine[-1].filename}:{mine[-1].lineno}")
 
 
-def provision(
+def provision(host: Host, roles: Iterable[Role], *, check: bool = False, **how: Any) -> Recap:
+    """What a person asks for: `perform`, with what plugins do before and after."""
+    order = list(roles)
+    acts = bool(order) and not check
+    if acts:
+        hooks.before("provision", host=host, roles=order)
+    recap = perform(host, order, check=check, **how)
+    if acts:
+        hooks.after("provision", host=host, recap=recap)
+    return recap
+
+
+def perform(
     host: Host,
     roles: Iterable[Role],
     *,

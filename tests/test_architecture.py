@@ -37,6 +37,20 @@ PROGRAMS = {"mng.agents.demo_program"}  # programs of their own, which mng start
 EXITS = PROGRAMS | {"mng.main", "mng.cli.program", "mng.agents.background"}
 VAGUE = {"utils", "util", "common", "helpers", "helper", "manager", "misc"}
 LONGEST_FILE, LONGEST_FUNCTION, LONGEST_COMMAND = 400, 50, 40
+HOOKS = {  # which module calls each, from one place
+    f"{when}_{operation}": module
+    for operation, module in {
+        "create": "mng.agents.creation", "provision": "mng.roles.play", "start": "mng.agents.agent",
+        "stop": "mng.agents.ending", "destroy": "mng.agents.ending", "message": "mng.agents.send",
+    }.items()
+    for when in ("before", "after")
+}  # fmt: skip
+PARTS = {  # of operations with hooks, and the commands that are more than one operation
+    "mng.agents.ending.end": {"mng.commands.destroy"},
+    "mng.agents.ending.remove": set[str](),
+    "mng.roles.play.perform": set[str](),
+    "mng.agents.send.delivered": set[str](),
+}
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -224,6 +238,26 @@ def python_never_looks_into_the_folder_we_stand_in(source: Source) -> list[str]:
     return wrong
 
 
+def every_hook_is_called_by_its_operation(source: Source) -> list[str]:
+    """Of what happens to agents and hosts: not by the commands that lead there, of which one would forget it."""
+    wrong = []
+    for call in source.calls():
+        if called(call) not in ("hooks.before", "hooks.after"):
+            continue
+        word = call.args[0] if call.args else None
+        hook = f"{called(call).removeprefix('hooks.')}_{word.value if isinstance(word, ast.Constant) else '?'}"
+        if HOOKS.get(hook) != source.module:
+            wrong.append(f"{hook} is called, line {call.lineno}: by {HOOKS.get(hook, 'nobody')} alone")
+    if source.module.startswith("mng.commands.") or source.module.startswith("mng.cli."):
+        parts = [name for node in ast.walk(source.tree) for name in parts_taken(node) if name in PARTS]
+        wrong += [f"takes {name}, which is a part of an operation" for name in parts if source.module not in PARTS[name]]
+    return wrong
+
+
+def parts_taken(node: ast.AST) -> list[str]:
+    return [f"{node.module}.{alias.name}" for alias in node.names] if isinstance(node, ast.ImportFrom) else []
+
+
 def lines(function: Function) -> int:
     return (function.end_lineno or 0) - function.lineno + 1
 
@@ -239,6 +273,7 @@ RULES: list[Rule] = [
     only_main_and_the_program_exit,
     no_error_is_swallowed,
     python_never_looks_into_the_folder_we_stand_in,
+    every_hook_is_called_by_its_operation,
 ]
 LONG = "\n".join(f"    x{number} = 1" for number in range(50))
 COMMAND = "@command\ndef x({}):\n    {}\n"
@@ -281,6 +316,11 @@ PLANTED: list[tuple[Rule, str, str]] = [
     (no_error_is_swallowed, "mng.host", "with contextlib.suppress(Exception):\n    x()"),
     (python_never_looks_into_the_folder_we_stand_in, "mng.host", 'cmd(sys.executable, "-m", "pip")'),
     (python_never_looks_into_the_folder_we_stand_in, "mng.host", 'x = [sys.executable, "-m", "pip"]'),
+    (every_hook_is_called_by_its_operation, "mng.commands.push", 'hooks.before("stop", agent=agent)'),
+    (every_hook_is_called_by_its_operation, "mng.agents.send", 'hooks.after("start", agent=agent)'),
+    (every_hook_is_called_by_its_operation, "mng.agents.ending", "hooks.before(operation, agent=agent)"),
+    (every_hook_is_called_by_its_operation, "mng.commands.push", "from mng.agents.ending import end"),
+    (every_hook_is_called_by_its_operation, "mng.cli.moving", "def f():\n    from mng.agents.ending import remove"),
 ]
 FINE = """
 import subprocess
@@ -316,6 +356,19 @@ def test_a_planted_violation_is_found(rule: Rule, module: str, text: str) -> Non
 def test_what_is_fine_is_left_alone_by(rule: Rule) -> None:
     assert rule(Source("mng.host", FINE)) == []
     assert {found for found, _, _ in PLANTED} == set(RULES)
+
+
+def test_every_hook_of_an_operation_is_called_from_one_function() -> None:
+    callers: dict[str, list[str]] = {}
+    for source in sources():
+        for call in source.calls():
+            if called(call) in ("hooks.before", "hooks.after"):
+                hook = f"{called(call).removeprefix('hooks.')}_{ast.literal_eval(call.args[0])}"
+                callers.setdefault(hook, []).append(source.module)
+    assert callers == {hook: [module] for hook, module in HOOKS.items()}
+    from mng import plugins
+
+    assert set(HOOKS) == {name for name in vars(plugins) if name.startswith(("before_", "after_"))}
 
 
 def loaded_by(code: str) -> set[str]:

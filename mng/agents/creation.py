@@ -9,7 +9,7 @@ from typing import NamedTuple
 from mng import hooks, output
 from mng.agents import boot
 from mng.agents.agent import Agent
-from mng.agents.ending import remove, stop, uninterrupted
+from mng.agents.ending import destroy, end, remove, uninterrupted
 from mng.agents.journal import Journal, fault, unfinished
 from mng.agents.state import look
 from mng.errors import MngError, NotAvailable, NotFound, Unreachable
@@ -17,7 +17,7 @@ from mng.host import Host, Probe
 from mng.inventory.inventory import Inventory
 from mng.records import AgentRecord
 from mng.roles.env import env
-from mng.roles.play import provision
+from mng.roles.play import perform, provision
 from mng.roles.role import Role
 from mng.roles.steps import Steps, steps
 from mng.roles.workdir import workdir
@@ -46,11 +46,7 @@ def build(plan: Plan, journals: Path) -> Agent:
     agent = Agent(plan.record, plan.host)
     hooks.before("create", plan=plan)
     roles = [*agent.kind.roles(plan.record, plan.host), *plan.roles]
-    if roles:
-        hooks.before("provision", host=plan.host, roles=roles)
-    recap = provision(plan.host, roles, bootstrap="yes" if plan.yes else "ask", earlier=False)
-    if roles:
-        hooks.after("provision", host=plan.host, recap=recap)
+    provision(plan.host, roles, bootstrap="yes" if plan.yes else "ask", earlier=False)
     probe = free(agent)
     journal = Journal.begin(journals, "create", plan.record, plan.host.name)
     try:
@@ -59,10 +55,15 @@ def build(plan: Plan, journals: Path) -> Agent:
         with uninterrupted():
             undo(agent, journal)
         raise
+    complete(agent, journal)
+    return agent
+
+
+def complete(agent: Agent, journal: Journal) -> None:
+    """It is there, and runs."""
     journal.done()
     fault("create.done")
     hooks.after("create", agent=agent)
-    return agent
 
 
 def made(agent: Agent, plan: Plan, journal: Journal, probe: Probe) -> None:
@@ -81,7 +82,7 @@ def made(agent: Agent, plan: Plan, journal: Journal, probe: Probe) -> None:
                 ),
             )
         )
-    provision(plan.host, roles, earlier=False)
+    perform(plan.host, roles, earlier=False)
     if plan.record.start_on_boot:
         journal.step("boot")
         boot.enable(agent)
@@ -137,10 +138,16 @@ def undo(agent: Agent, journal: Journal) -> None:
 
 
 def take_back(agent: Agent, journal: Journal) -> None:
-    stop(agent.host, [agent], grace=1)  # what makes the work dir may have outlived the mng that began it
+    end(agent.host, [agent], grace=1)  # what makes the work dir may have outlived the mng that began it
     if "session" not in journal.steps:
         journal.discard = True  # nothing ran yet, so no work is there to save
     remove(agent, journal, keep_work="work" not in journal.steps)
+
+
+def discard(agent: Agent, journals: Path) -> None:
+    """One that was made only to see whether its program lives: nobody has worked with it."""
+    end(agent.host, [agent], grace=1)
+    remove(agent, Journal.begin(journals, "destroy", agent.record, agent.host.name, discard=True))
 
 
 def available(inventory: Inventory, host: Host, name: str) -> None:
@@ -196,11 +203,11 @@ def conclude(agent: Agent, journal: Journal) -> str:
     if journal.operation == "create" and pane and not pane.dead:
         agent.record.phase = "ready"
         agent.save()
-        journal.done()
+        complete(agent, journal)
         return "completed the create of"
     if journal.operation == "create":
         take_back(agent, journal)
         return "took back the create of"
-    stop(agent.host, [agent])
-    remove(agent, journal)
+    end(agent.host, [agent])
+    destroy(agent, journal)  # that it may be was asked by the one that was killed
     return "finished the destroy of"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
-from mng import output
+from mng import hooks, output
 from mng.agents import boot, tmux
 from mng.agents.agent import Agent
 from mng.agents.journal import Journal
@@ -25,8 +26,71 @@ from mng.sync.source import unplace
 GRACE = 10.0  # seconds between TERM and KILL
 
 
-def stop(host: Host, agents: Sequence[Agent], grace: float = GRACE) -> list[str]:
-    """End all processes of these agents of one host, in one trip; the names of those that ran."""
+@dataclass(frozen=True)
+class Willing:
+    """Agents of which no plugin refuses what is to be done, and what was said of the others."""
+
+    agents: list[Agent]
+    refused: list[tuple[Agent, MngError]]
+
+    @classmethod
+    def asked(cls, agents: Iterable[Agent], ask: Callable[[Agent], None]) -> Self:
+        fine, refused = list[Agent](), list[tuple[Agent, MngError]]()
+        for agent in agents:
+            try:
+                ask(agent)
+                fine.append(agent)
+            except MngError as error:
+                refused.append((agent, error))
+        return cls(fine, refused)
+
+    def all(self) -> Self:
+        """Raises the first refusal."""
+        for _, error in self.refused:
+            raise error
+        return self
+
+
+class ToStop(Willing):
+    """Agents that may be stopped."""
+
+
+class ToDestroy(Willing):
+    """Agents that may be destroyed."""
+
+
+def may_stop(agents: Iterable[Agent]) -> ToStop:
+    """Asked before anything is done; then `stop`."""
+    return ToStop.asked(agents, lambda agent: hooks.before("stop", agent=agent))
+
+
+def may_destroy(agents: Iterable[Agent]) -> ToDestroy:
+    """Asked before anything is done; then `end`, and `destroy` of each."""
+    return ToDestroy.asked(agents, lambda agent: hooks.before("destroy", agent=agent))
+
+
+def stop(willing: ToStop, grace: float = GRACE) -> list[str]:
+    """Stop agents of one host, in one trip; the names of those that ran."""
+    ran = end(willing.agents[0].host, willing.agents, grace) if willing.agents else []
+    for agent in willing.agents:
+        hooks.after("stop", agent=agent)
+    return ran
+
+
+def destroy(agent: Agent, journal: Journal | None, *, keep_work: bool = False, keep_logs: bool = False) -> Removed:
+    """Of one that may be, and that has ended. Without a journal nothing is known of its work, which stays."""
+    if journal:
+        removed = remove(agent, journal, keep_work=keep_work, keep_logs=keep_logs)
+    else:
+        removed = Removed(agent.name, None)
+        if agent.record.id:
+            agent.host.runner.run(forget(agent))
+    hooks.after("destroy", agent=agent, removed=removed)
+    return removed
+
+
+def end(host: Host, agents: Sequence[Agent], grace: float = GRACE) -> list[str]:
+    """End all processes of these agents of one host, in one trip; the names of those that ran. Part of stop and destroy."""
     probe = host.probe()
     views = [look(agent.record, host, probe) for agent in agents]
     pids = [[pane.pid for pane in probe.panes if belongs(pane, view)] for view in views]
@@ -61,7 +125,7 @@ class Removed(NamedTuple):
 
 
 def remove(agent: Agent, journal: Journal, *, keep_work: bool = False, keep_logs: bool = False) -> Removed:
-    """Take away all that was made for a stopped agent, each step fit to be done again; its work is saved first."""
+    """Take away all that was made for an agent that has ended, each step fit to be done again; its work is saved first."""
     host, record = agent.host, agent.record
     saved = None
     if not keep_work:

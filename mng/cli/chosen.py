@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, TypeVar
 
-from mng import hooks
 from mng.agents.agent import Agent
+from mng.agents.ending import Willing
 from mng.agents.team import Team
 from mng.cli.targets import TargetOptions
 from mng.errors import MngError, NotFound, UsageError
@@ -96,18 +96,9 @@ def alone(row: R) -> Results[R]:
     return results
 
 
-def willing(operation: str, agents: Sequence[Agent]) -> tuple[list[Agent], list[Outcome]]:
-    """Those for which no plugin refuses, and what became of the others; of a single one the refusal is raised."""
-    fine, refused = [], []
-    for agent in agents:
-        try:
-            hooks.before(operation, agent=agent)
-            fine.append(agent)
-        except MngError as error:
-            if len(agents) == 1:
-                raise
-            refused.append(failed(agent.name, error, agent.host.name))
-    return fine, refused
+def unwilling(willing: Willing) -> list[Outcome]:
+    """Rows of those of which a plugin refuses it."""
+    return [failed(agent.name, error, agent.host.name) for agent, error in willing.refused]
 
 
 def side_by_side(work: Callable[[T], R], items: Sequence[T], at_once: int = AT_ONCE) -> list[R]:

@@ -66,7 +66,10 @@ def host_of(c: Context) -> Host:
 @task(positional=["name"], help={"name": "its name, and options: NAME:key=value,key=value", "check": "change nothing"})
 def role(c: Context, name: str, check: bool = False) -> None:
     """Do a role to the hosts of -H"""
+    from mng import hooks, settings
     from mng.roles import finding
     from mng.roles.play import provision
+
+    hooks.use(settings.load())
 
     output.write(f"{provision(host_of(c), [finding.given(name)], check=check)}\n")

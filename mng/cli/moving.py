@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal
 
 from mng import output
 from mng.agents.agent import Agent
-from mng.agents.ending import stop
+from mng.agents.ending import may_stop, stop
 from mng.agents.team import Team
 from mng.cli.chosen import picked
 from mng.cli.options import Exclusive, Options, Placeholder, option
@@ -152,6 +152,7 @@ def rsync_words(o: FilesOptions) -> tuple[str, ...]:
 def move(o: Move, source: Place, target: Place, agent: Agent | None, doing: str, *, branch: str | None = None) -> Sent:
     """As the options say; then the agent is stopped, if that was asked for."""
     mode = "files" if getattr(o, "rsync_only", False) else o.sync_mode
+    ends = may_stop([agent]).all() if o.stop and agent and not o.dry_run else None
     sent = Sent(source=str(source), target=str(target), mode=mode, dry_run=o.dry_run)
     only: tuple[str, ...] | None = None
     if mode != "files":
@@ -167,9 +168,9 @@ def move(o: Move, source: Place, target: Place, agent: Agent | None, doing: str,
         moved = {"files": done.moved.files, "deleted": done.moved.deleted, "bytes": done.moved.bytes}
         changes = [*sent.changes, *map(str, done.items)]
         sent = sent.model_copy(update={**moved, "saved": done.saved or sent.saved, "changes": changes})
-    if o.stop and agent and not o.dry_run:
-        stop(agent.host, [agent])
-        output.note(f"{agent.name} is stopped")
+    if ends:
+        stop(ends)
+        output.note(f"{ends.agents[0].name} is stopped")
     return sent
 
 

@@ -6,14 +6,15 @@ from typing import get_args
 
 from invoke.context import Context
 
-from mng import hooks, output
+from mng import output
 from mng.agents.agent import Agent
 from mng.agents.creation import finish
-from mng.agents.ending import GRACE, Removed, forget_folder, remove, stop
+from mng.agents.ending import GRACE, Removed, end, may_destroy
+from mng.agents.ending import destroy as destroy_agent
 from mng.agents.hosting import awake, release
 from mng.agents.journal import Journal
 from mng.agents.team import Team
-from mng.cli.chosen import Outcome, chosen, failed, side_by_side, willing
+from mng.cli.chosen import Outcome, chosen, failed, side_by_side, unwilling
 from mng.cli.command import command
 from mng.cli.options import CommonOptions, Duration, Options, option
 from mng.cli.targets import TargetOptions
@@ -78,28 +79,29 @@ def destroyed(inventory: Inventory, host: Host, agents: list[Agent], o: Destroy)
     """All stopped in one trip, then each removed; what one can't lose does not keep the others."""
     if o.dry_run:
         return [Outcome(name=agent.name, host=host.name, result="would be destroyed", detail=kept(agent)) for agent in agents]
-    fine, refused = willing("destroy", agents)
+    willing = may_destroy(agents)
+    fine = (willing.all() if len(agents) == 1 else willing).agents
     if fine:
         host, fine = up(inventory, host, fine)
-        stop(host, fine, o.graceful_timeout)
+        end(host, fine, o.graceful_timeout)
 
     def one(agent: Agent) -> Outcome:
         if not agent.record.id:
+            destroy_agent(agent, None)
             return Outcome(name=agent.name, host=host.name, result="destroyed", detail="a session made by hand")
         journal = None
         try:
             journal = Journal.begin(o.settings.host_dir / "journal", "destroy", agent.record, host.name, o.discard)
-            done = remove(agent, journal, keep_work=o.keep_clones, keep_logs=o.keep_logs)
+            done = destroy_agent(agent, journal, keep_work=o.keep_clones, keep_logs=o.keep_logs)
         except MngError as error:
             if journal:
                 journal.done()  # refused, not interrupted: gc must not try again behind the user's back
             if len(agents) == 1:
                 raise
             return failed(agent.name, error, host.name)
-        hooks.after("destroy", agent=agent, removed=done)
         return Outcome(name=agent.name, host=host.name, result="destroyed", detail=told(done))
 
-    rows = [*refused, *side_by_side(one, fine, at_once=4)]
+    rows = [*unwilling(willing), *side_by_side(one, fine, at_once=4)]
     keep = [kind for kind in get_args(Kept) if getattr(o, f"keep_{kind}")]
     if fine and not o.keep_containers and (done := release(inventory, host, keep=keep)):
         output.note(done)
@@ -126,9 +128,13 @@ def forget_broken(team: Team, o: Destroy) -> list[Outcome]:
     for found in team.broken:
         if o.all_ or found.name in o.agents or found.id in o.agents:
             record = AgentRecord(id=found.id, name=found.name, type="", work=Work(kind="in-place", path=""))
-            if not o.dry_run:
-                stop(found.host, [Agent(record, found.host)], o.graceful_timeout)
-                found.host.runner.run(forget_folder(found.host, found.id, found.name))
+            willing = may_destroy([] if o.dry_run else [Agent(record, found.host)])
+            rows += unwilling(willing)
+            for agent in willing.agents:
+                end(found.host, [agent], o.graceful_timeout)
+                destroy_agent(agent, None)
+            if willing.refused:
+                continue
             detail = "its record was unreadable; a worktree that it had stays"
             result = "would be destroyed" if o.dry_run else "destroyed"
             rows.append(Outcome(name=found.name, host=found.host.name, result=result, detail=detail))

@@ -8,8 +8,8 @@ from invoke.context import Context
 
 from mng import output
 from mng.agents.agent import Agent
-from mng.agents.creation import Plan, build
-from mng.agents.ending import remove, stop, uninterrupted
+from mng.agents.creation import Plan, build, discard
+from mng.agents.ending import destroy, may_destroy, may_stop, stop, uninterrupted
 from mng.agents.hosting import awake, not_left_empty, release
 from mng.agents.journal import Journal, fault
 from mng.agents.row import AgentRow
@@ -50,7 +50,8 @@ def migrate(c: Context, o: MigrateOptions) -> AgentRow:
     source = Agent(source.record, awake(inventory, source.host))
     message = first_message(o)
     running = source.status().state in ("RUNNING", "WAITING")
-    stop(source.host, [source])
+    ends = may_stop(may_destroy([source]).all().agents).all()
+    stop(ends)
     try:
         agent, journal = made_there(o, inventory, source)
     except BaseException:
@@ -58,7 +59,7 @@ def migrate(c: Context, o: MigrateOptions) -> AgentRow:
             back(source, running)
         raise
     fault("migrate.made")
-    remove(source, journal)
+    destroy(source, journal)
     if done := release(inventory, source.host):
         output.note(done)
     return carry_on(agent, o, fresh=True, message=message)
@@ -88,8 +89,7 @@ def alive(agent: Agent, journals: Path) -> Agent:
     try:
         agent.survives(0.3)
     except MngError:
-        stop(agent.host, [agent], 1)
-        remove(agent, Journal.begin(journals, "destroy", agent.record, agent.host.name, discard=True))
+        discard(agent, journals)
         raise
     return agent
 

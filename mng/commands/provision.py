@@ -8,9 +8,9 @@ from typing import ClassVar, Literal, NamedTuple
 
 from invoke.context import Context
 
-from mng import hooks, output
+from mng import output
 from mng.agents.agent import Agent
-from mng.agents.ending import stop
+from mng.agents.ending import may_stop, stop
 from mng.agents.grants import granted
 from mng.agents.hosting import release
 from mng.agents.team import Team
@@ -183,14 +183,10 @@ def roles_for(agents: Sequence[Agent], values: dict[str, str], given: Steps) -> 
 def done(place: Place, o: Provision) -> Recap:
     """The roles done to one host, its agents restarted."""
     told: Callable[[Change], None] = partial(tell, place.host.name) if output.now.live else lambda change: None
-    if not o.check:
-        hooks.before("provision", host=place.host, roles=place.roles)
     recap = play.provision(
         place.host, place.roles, check=o.check, diff=o.diff, bootstrap=o.bootstrap or ("yes" if o.yes else "ask"),
         tags=tags(o.tags), skip_tags=tags(o.skip_tags), failing=False, told=told,
     )  # fmt: skip
-    if not o.check:
-        hooks.after("provision", host=place.host, recap=recap)
     for agent in place.agents:
         if (record := granted(agent.record, o.grant)) != agent.record and not recap.error:
             recap.changes.append(Change("grant", f"agent {agent.name}: {', '.join(o.grant)}", "changed"))
@@ -203,24 +199,26 @@ def done(place: Place, o: Provision) -> Recap:
         return recap
     probe = place.host.probe()
     running = [agent for agent in place.agents if agent.status(probe).state in ("RUNNING", "WAITING")]
-    try:
-        if not o.check:
-            for agent in running:
-                hooks.before("stop", agent=agent)
-            stop(place.host, running) if running else None
-            for agent in running:
-                hooks.after("stop", agent=agent)
-            for agent in running:
-                output.progress(f"restarting {agent.name}")
-                agent.start(resume=True)
-                agent.survives()
-        restarts = [Change("restart", f"agent {agent.name}", "changed") for agent in running]
-    except MngError as error:
-        restarts = [Change("restart", "agents", "failed", error=error)]
+    restarts = [Change("restart", f"agent {agent.name}", "changed") for agent in running] if o.check else restarted(running)
     for change in restarts:
         told(change)
     recap.changes += restarts
     return recap
+
+
+def restarted(running: list[Agent]) -> list[Change]:
+    """Each with its own conversation; one that a plugin keeps from being stopped runs on as it is."""
+    willing = may_stop(running)
+    changes = [Change("restart", f"agent {one.name}", "failed", error=error) for one, error in willing.refused]
+    try:
+        stop(willing)
+        for agent in willing.agents:
+            output.progress(f"restarting {agent.name}")
+            agent.start(resume=True)
+            agent.survives()
+    except MngError as error:
+        return [*changes, Change("restart", "agents", "failed", error=error)]
+    return [*changes, *(Change("restart", f"agent {agent.name}", "changed") for agent in willing.agents)]
 
 
 def removed(inventory: Inventory, host: Host, o: Provision) -> None:

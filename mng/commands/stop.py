@@ -7,13 +7,13 @@ from typing import Literal
 
 from invoke.context import Context
 
-from mng import hooks, output
+from mng import output
 from mng.agents.agent import Agent
-from mng.agents.ending import GRACE
+from mng.agents.ending import GRACE, may_stop
 from mng.agents.ending import stop as stop_agents
 from mng.agents.hosting import kept, rest
 from mng.agents.limits import remaining
-from mng.cli.chosen import Outcome, chosen, willing
+from mng.cli.chosen import Outcome, chosen, unwilling
 from mng.cli.command import command
 from mng.cli.options import CommonOptions, Duration, Options, option
 from mng.cli.targets import TargetOptions
@@ -55,10 +55,9 @@ def stop(c: Context, o: Stop) -> Results[Outcome]:
             raise NotAvailable(f"host {host.name} can't be kept as a snapshot", "leave out --snapshot-mode always")
         busy = {agent.name: why for agent in mine if (why := not_idle(agent))} if o.idle else {}
         idle = [agent for agent in mine if agent.name not in busy]
-        idle, refused = (idle, []) if o.dry_run else willing("stop", idle)
-        ran = stop_agents(host, idle, grace) if idle and not o.dry_run else []
-        for agent in idle if not o.dry_run else []:
-            hooks.after("stop", agent=agent)
+        willing = may_stop([] if o.dry_run else idle)
+        willing = willing.all() if agents.alone else willing
+        ran, refused = stop_agents(willing, grace), unwilling(willing)
 
         def told(agent: Agent) -> Outcome:
             result = "would stop" if o.dry_run else "stopped" if agent.name in ran else "was stopped already"

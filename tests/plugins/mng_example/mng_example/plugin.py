@@ -176,12 +176,13 @@ def host_fields(host: Host) -> Mapping[str, Any]:
 
 @hookimpl
 def before_create(plan: Any, o: Any) -> None:
-    if o.ticket == "closed":
+    ticket = getattr(o, "ticket", None)  # clone, migrate and restore make agents, too
+    if ticket == "closed":
         raise MngError("ticket closed is closed", "take another one")
-    if o.ticket:
-        plan.record.labels["ticket"] = o.ticket
-        plan.env["TICKET"] = o.ticket
-    happened("before_create", plan.record.name, o.ticket)
+    if ticket:
+        plan.record.labels["ticket"] = ticket
+        plan.env["TICKET"] = ticket
+    happened("before_create", plan.record.name, ticket)
 
 
 @hookimpl
