@@ -11,8 +11,9 @@ from collections.abc import Collection
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, NoReturn, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
+from mng.disk import TooMuch
 from mng.errors import MngError, NotAvailable, NotFound, Unreachable
 from mng.fault import fault
 from mng.host import Asleep, Host, Remote
@@ -23,6 +24,7 @@ from mng.inventory.provider import BEING_MADE, Check, HostSpec, Kept, Snapshot, 
 from mng.inventory.ssh import host_id
 from mng.names import check_name, new_id
 from mng.shell import cmd
+from mng.ssh.archive import Stream, members
 from mng.ssh.runner import SshRunner
 from mng.ssh.snapshot import Snapshot as Files
 from mng.ssh.target import Target
@@ -34,6 +36,7 @@ HOME = "/root"
 ENTRY = "/etc/mng/container.sh"
 PAUSED = 75  # exit code of a container whose agents were idle: see agents/watch.sh
 NEW = ".new-"  # in the name of a container that is to take another's place
+FOLDER, SMALL = 256 << 20, 1 << 20  # bytes that are looked through in a container that does not run, and of a file of ours
 STOPS = 10  # seconds for its hooks when it is stopped
 SSHD = """HostKey /etc/mng/host_key
 AuthorizedKeysFile /etc/mng/authorized_keys
@@ -176,8 +179,9 @@ class Docker:
         container = self.container(host.id)
         with self.engine.translated():
             chunks, _ = container.get_archive("/etc/mng/authorized_keys")
-            with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as tar:
-                lines = cast("IO[bytes]", tar.extractfile("authorized_keys")).read().decode().splitlines()
+            with contextlib.closing(chunks):
+                found = [one.data for one in members(Stream(chunks, "/etc/mng/authorized_keys", SMALL)) if one.data]
+            lines = b"".join(found[:1]).decode(errors="replace").splitlines()
             lines = [public.strip(), *(line for line in lines if line.strip() and line.strip() != public.strip())]
             text = "".join(f"{line}\n" for line in lines)
             container.put_archive("/", tarred({"etc/mng/authorized_keys": (text, 0o600)}))
@@ -245,7 +249,7 @@ class Docker:
             if container.status == "running" and (port_of(container) or not container.attrs["HostConfig"]["PortBindings"]):
                 return container
             if container.status in ("exited", "dead"):
-                said = container.logs(tail=3).decode(errors="replace").strip()
+                said = next(iter(container.logs(tail=3, stream=True)), b"")[:SMALL].decode(errors="replace").strip()
                 raise MngError(f"the container ended at once: {said.splitlines()[-1] if said else 'it said nothing'}")
             time.sleep(0.02)
         raise Unreachable(f"the container {container.name} has not started after {SECONDS:g} s")
@@ -311,11 +315,21 @@ class Docker:
 
     def files(self, container: Any) -> Tree:
         """The state files of a container that does not run."""
-        there = Files(cast("Runner", None), f"{HOME}/.mng")
-        for folder in ("agents", "names"):
+        there = Files(None, f"{HOME}/.mng")
+
+        def add(path: str, most: int) -> None:
             with contextlib.suppress(NotFound), self.engine.translated():
-                chunks, _ = container.get_archive(f"{HOME}/.mng/{folder}")
-                there.add(b"".join(chunks))
+                chunks, _ = container.get_archive(f"{HOME}/.mng/{path}")
+                with contextlib.closing(chunks):
+                    there.add(chunks, f"{HOME}/.mng/{path} in {container.name}", most, SECONDS, path.rpartition("/")[0])
+
+        add("names", FOLDER)
+        try:
+            add("agents", FOLDER)
+        except TooMuch:  # of one of them: what is known of the others is asked for one by one
+            for target in {there.link(f"{HOME}/.mng/names/{name}") for name in there.names(f"{HOME}/.mng/names")} - {None}:
+                if not there.read(f"{HOME}/.mng/agents/{(id_ := str(target).rpartition('/')[2])}/data.json"):
+                    add(f"agents/{id_}/data.json", FOLDER)
         return there
 
 

@@ -26,7 +26,9 @@ from mng.inventory.provider import Check, HostSpec, Kept, Snapshot, SnapshotSpec
 from mng.inventory.ssh import host_id
 from mng.names import check_name, new_id
 from mng.shell import cmd
+from mng.ssh.archive import inflated
 from mng.ssh.runner import SshRunner
+from mng.ssh.snapshot import ANSWER
 from mng.ssh.snapshot import Snapshot as Files
 
 if TYPE_CHECKING:
@@ -165,7 +167,7 @@ class Modal:
         """Kept and written down before anything ends."""
         files = b""
         with contextlib.suppress(MngError):
-            files = host.runner.run(cmd("sh", "-c", STATE), timeout=60, check=False).out
+            files = host.runner.run(cmd("sh", "-c", STATE), timeout=60, check=False, most=ANSWER).out
 
         async def keep() -> None:
             record, sandbox = await self.records.read(host.id) or blank(host), await self.cloud.named(host.id)
@@ -365,11 +367,11 @@ class Modal:
 
     def files(self, record: Record) -> Tree:
         """Of a host that does not run: as it was stopped, else as it was last seen."""
-        there = Files(cast("Runner", None), f"{HOME}/.mng")
+        there, what = Files(None, f"{HOME}/.mng"), f"what is kept of {record['name']}"
         if record.get("files"):
-            there.add(base64.b64decode(record["files"]))
+            there.add(inflated(base64.b64decode(record["files"])), what)
         elif seen := read(self.folder / "hosts" / f"{self.name}%20{record['name']}.json"):
-            there.add(tarred({f"agents/{id_}/data.json": (text, 0o600) for id_, text in seen.records.items()}))
+            there.add((tarred({f"agents/{id_}/data.json": (text, 0o600) for id_, text in seen.records.items()}),), what)
             there.listed |= {f"{HOME}/.mng/agents/{id_}" for id_ in seen.records}
         return there
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mng import output
+from mng.disk import MOST, too_much
 
 if TYPE_CHECKING:
     from mng.inventory.modal_cloud import Cloud
@@ -69,7 +70,12 @@ class Records:
         errors = self.cloud.sdk.exception
 
         async def whole() -> bytes:
-            return b"".join([part async for part in self.cloud.volume.read_file.aio(f"hosts/{id_}.json")])
+            found = bytearray()
+            async for part in self.cloud.volume.read_file.aio(f"hosts/{id_}.json"):
+                found += part
+                if len(found) > MOST:
+                    raise too_much(f"what Modal ({self.cloud.name}) keeps of {id_}", MOST)
+            return bytes(found)
 
         try:
             try:

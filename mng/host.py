@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, NoReturn, cast
 
 from mng import lenient
+from mng.disk import Disk
 from mng.errors import CommandFailed, MngError, NotAvailable, Unreachable
-from mng.runner import Disk, Done, Live, LocalRunner, Runner, Tree
+from mng.runner import Done, Live, LocalRunner, Runner, Tree
 from mng.shell import Cmd, cmd
 
 PANE = ("pane_id", "pane_pid", "pane_dead", "window_index", "pane_index", "@mng_agent", "pane_current_command",
@@ -168,12 +169,13 @@ class Remote(Host):
         return probe.files
 
     def probe(self, timeout: float = 30.0) -> Probe:
+        from mng.ssh.snapshot import ANSWER
         from mng.ssh.snapshot import Snapshot as Files
 
         words = ["probe", self.asked[0], FORMAT, self.asked[1]]
         line = Cmd(cmd("sh", "-c", PROBE.read_text(), words).line, "probe.sh")
         try:
-            done = self.runner.read(line, timeout=timeout)
+            done = self.runner.read(line, timeout=timeout, most=ANSWER)
             self.home, self.dir, now, machine, code, panes, *rest = answer(done)
             files = Files(self.runner, self.dir, *rest)
         except MngError as error:

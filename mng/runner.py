@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import io
 import os
 import selectors
 import signal
-import stat
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Literal, NamedTuple, Protocol
+from typing import IO, NamedTuple, Protocol
 
 from mng import output
+from mng.disk import MOST, Disk, Seen, too_much
 from mng.errors import CommandFailed, MngError
 from mng.shell import Cmd, here
 
@@ -41,6 +42,29 @@ class Done(NamedTuple):
         return lines[-1] if lines else f"exit code {self.code}"
 
 
+class Kept:
+    """What a command prints, up to a limit for both streams."""
+
+    def __init__(self, what: str, most: int) -> None:
+        self.what, self.most, self.size = what, most, 0
+        self.streams = {"out": io.BytesIO(), "err": io.BytesIO()}
+
+    def add(self, stream: str, data: bytes) -> None:
+        """Raises TooMuch."""
+        self.size += len(data)
+        if self.size > self.most:
+            raise too_much(f"what {self.what} prints", self.most)
+        self.streams[stream].write(data)
+
+    @property
+    def out(self) -> bytes:
+        return self.streams["out"].getvalue()
+
+    @property
+    def err(self) -> bytes:
+        return self.streams["err"].getvalue()
+
+
 class File(NamedTuple):
     """The content of a file to put on a host."""
 
@@ -48,21 +72,11 @@ class File(NamedTuple):
     mode: int = 0o600
 
 
-class Seen(NamedTuple):
-    """What is at a path, links followed: `data` is a file's content, None where it can't be read."""
-
-    path: str
-    kind: Literal["", "file", "directory", "other"] = ""  # "" for nothing
-    mode: int = 0
-    owner: str = ""
-    group: str = ""
-    data: bytes | None = None
-
-
 class Tree(Protocol):
     """The small files of a host, as of one moment; paths are absolute."""
 
     def read(self, path: str) -> bytes | None: ...
+    def end(self, path: str, size: int) -> bytes: ...
     def mtime(self, path: str) -> float | None: ...
     def names(self, folder: str) -> list[str]: ...
     def link(self, path: str) -> str | None: ...
@@ -73,11 +87,11 @@ class Runner(Protocol):
 
     def run(
         self, command: Cmd, *, stdin: bytes | IO[bytes] | None = None, check: bool = True, timeout: float | None = 60.0,
-        live: Live | None = None,
+        live: Live | None = None, most: int = MOST,
     ) -> Done: ...  # fmt: skip
-    def read(self, command: Cmd, *, timeout: float | None = 60.0) -> Done: ...
+    def read(self, command: Cmd, *, timeout: float | None = 60.0, most: int = MOST) -> Done: ...
     def put(self, files: Mapping[str, File]) -> None: ...
-    def get(self, paths: Sequence[str]) -> dict[str, bytes]: ...
+    def get(self, paths: Sequence[str], most: int = MOST) -> dict[str, bytes]: ...
     def attach(self, command: Cmd, *, agent: bool = False) -> int: ...
     def lock(self, path: str, timeout: float) -> contextlib.AbstractContextManager[None]: ...
     def close(self) -> None: ...
@@ -94,8 +108,9 @@ class LocalRunner:
 
     def run(
         self, command: Cmd, *, stdin: bytes | IO[bytes] | None = None, check: bool = True, timeout: float | None = 60.0,
-        live: Live | None = None,
+        live: Live | None = None, most: int = MOST,
     ) -> Done:  # fmt: skip
+        """TooMuch, and the command ended, if it prints more than `most` bytes, unless they all go to `live`."""
         began = time.monotonic()
         given: int | IO[bytes] | None = subprocess.PIPE if isinstance(stdin, bytes) else stdin or subprocess.DEVNULL
         process = subprocess.Popen(
@@ -107,7 +122,10 @@ class LocalRunner:
             cwd=None if here().exists() else "/",  # git and others do nothing in a folder that is gone
         )
         try:
-            done = Exchange(process, stdin if isinstance(stdin, bytes) else b"", live).until(began + timeout if timeout else None)
+            kept = Kept(command.shown, most)
+            talk = Exchange(process, stdin if isinstance(stdin, bytes) else b"", live or kept.add)
+            code = talk.until(began + timeout if timeout else None)
+            done = Done(code, kept.out, kept.err)
         except TimeoutError:
             end_group(process)
             raise CommandFailed(f"{command.shown}: not done after {timeout:g} s, ended", code=124) from None
@@ -121,9 +139,9 @@ class LocalRunner:
         output.ran(command.shown, time.monotonic() - began, done.code)
         return checked(command, done, check)
 
-    def read(self, command: Cmd, *, timeout: float | None = 60.0) -> Done:
+    def read(self, command: Cmd, *, timeout: float | None = 60.0, most: int = MOST) -> Done:
         """A command that changes nothing: any code will do, and elsewhere it may be run again."""
-        return self.run(command, check=False, timeout=timeout)
+        return self.run(command, check=False, timeout=timeout, most=most)
 
     def put(self, files: Mapping[str, File]) -> None:
         """Each file whole or not at all: written beside its place, then renamed."""
@@ -141,10 +159,10 @@ class LocalRunner:
                     Path(new).unlink()
                 raise MngError(f"cannot write {path}: {error.strerror}") from None
 
-    def get(self, paths: Sequence[str]) -> dict[str, bytes]:
-        """The contents of those that exist."""
+    def get(self, paths: Sequence[str], most: int = MOST) -> dict[str, bytes]:
+        """The contents of those that exist; TooMuch if one has more than `most` bytes."""
         disk = Disk()
-        return {path: data for path in paths if (data := disk.read(path)) is not None}
+        return {path: data for path in paths if (data := disk.read(path, most)) is not None}
 
     def tree(self) -> Disk:
         return Disk()
@@ -197,9 +215,8 @@ class LocalRunner:
 class Exchange:
     """Feeds a process and reads what it prints, without waiting for the background jobs that it leaves."""
 
-    def __init__(self, process: subprocess.Popen[bytes], stdin: bytes, live: Live | None) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], stdin: bytes, live: Live) -> None:
         self.process, self.left, self.live = process, memoryview(stdin), live
-        self.got: dict[str, list[bytes]] = {"out": [], "err": []}
         self.selector = selectors.DefaultSelector()
         assert process.stdout and process.stderr
         self.selector.register(process.stdout, selectors.EVENT_READ, "out")
@@ -208,8 +225,8 @@ class Exchange:
             os.set_blocking(process.stdin.fileno(), False)
             self.selector.register(process.stdin, selectors.EVENT_WRITE, "in")
 
-    def until(self, deadline: float | None) -> Done:
-        """Raises TimeoutError at the deadline (time.monotonic)."""
+    def until(self, deadline: float | None) -> int:
+        """The exit code. Raises TimeoutError at the deadline (time.monotonic)."""
         with self.selector:
             while self.selector.get_map():
                 ended = self.process.poll() is not None  # asked before: then all that it printed is ready
@@ -221,7 +238,7 @@ class Exchange:
                 if deadline and time.monotonic() > deadline:
                     raise TimeoutError
         code = self.process.wait(None if deadline is None else max(deadline - time.monotonic(), 0.01))
-        return Done(code if code >= 0 else 128 - code, b"".join(self.got["out"]), b"".join(self.got["err"]))
+        return code if code >= 0 else 128 - code
 
     def write(self, key: selectors.SelectorKey) -> None:
         try:
@@ -236,10 +253,8 @@ class Exchange:
         data = os.read(key.fd, 65536)
         if not data:
             self.selector.unregister(key.fileobj)
-        elif self.live:
-            self.live(key.data, data)
         else:
-            self.got[key.data].append(data)
+            self.live(key.data, data)
 
 
 def end_group(process: subprocess.Popen[bytes], grace: float = 1.0) -> None:
@@ -256,61 +271,6 @@ def end_group(process: subprocess.Popen[bytes], grace: float = 1.0) -> None:
     process.wait()
 
 
-class Disk:
-    """The files of this machine, read when asked for."""
-
-    def read(self, path: str) -> bytes | None:
-        try:
-            with open(path, "rb") as file:  # noqa: PTH123
-                return file.read()
-        except OSError:
-            return None
-
-    def mtime(self, path: str) -> float | None:
-        try:
-            return os.stat(path).st_mtime  # noqa: PTH116
-        except OSError:
-            return None
-
-    def names(self, folder: str) -> list[str]:
-        try:
-            return sorted(os.listdir(folder))  # noqa: PTH208
-        except OSError:
-            return []
-
-    def link(self, path: str) -> str | None:
-        try:
-            return os.readlink(path)  # noqa: PTH115
-        except OSError:
-            return None
-
-    def look(self, path: str) -> Seen:
-        path = os.path.realpath(path)
-        try:
-            found = os.stat(path)  # noqa: PTH116
-        except OSError:
-            return Seen(path)
-        if stat.S_ISREG(found.st_mode):
-            data = self.read(path)
-            return Seen(path, "file", stat.S_IMODE(found.st_mode), *names(found), data)
-        return Seen(path, "directory" if stat.S_ISDIR(found.st_mode) else "other", stat.S_IMODE(found.st_mode), *names(found))
-
-
-def names(found: os.stat_result) -> tuple[str, str]:
-    """Of owner and group; their numbers where they have none."""
-    import grp
-    import pwd
-
-    try:
-        owner = pwd.getpwuid(found.st_uid).pw_name
-    except KeyError:
-        owner = str(found.st_uid)
-    try:
-        return owner, grp.getgrgid(found.st_gid).gr_name
-    except KeyError:
-        return owner, str(found.st_gid)
-
-
 @dataclass
 class FakeRunner(LocalRunner):
     """Answers from a script: the first pattern found in the line decides; every line asked is kept in `ran`."""
@@ -322,7 +282,7 @@ class FakeRunner(LocalRunner):
 
     def run(
         self, command: Cmd, *, stdin: bytes | IO[bytes] | None = None, check: bool = True, timeout: float | None = 60.0,
-        live: Live | None = None,
+        live: Live | None = None, most: int = MOST,
     ) -> Done:  # fmt: skip
         self.ran.append(command.line)
         answer = next((a for pattern, a in self.answers.items() if pattern in command.line), Done(0))
@@ -335,14 +295,14 @@ class FakeRunner(LocalRunner):
         self.files.update({path: file.data for path, file in files.items()})
         self.modes.update({path: file.mode for path, file in files.items()})
 
-    def get(self, paths: Sequence[str]) -> dict[str, bytes]:
+    def get(self, paths: Sequence[str], most: int = MOST) -> dict[str, bytes]:
         return {path: self.files[path] for path in paths if path in self.files}
 
     def tree(self) -> Disk:
-        return Kept(self)
+        return Put(self)
 
 
-class Kept(Disk):
+class Put(Disk):
     """This machine's files, but what is at a path that was put is what was put."""
 
     def __init__(self, runner: FakeRunner) -> None:

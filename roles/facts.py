@@ -7,11 +7,14 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 
+from mng.disk import MOST, Seen
 from mng.errors import MngError
 from mng.host import Host
-from mng.runner import Done, Seen
+from mng.runner import Done
 from mng.shell import Cmd, cmd
 
+CONTENTS = MOST  # bytes of all files that are looked at together; of those that are more, it is known that they are big
+BIG = 93  # our exit code for such a one
 Need = str | Cmd  # a path to look at, or a line that only reads
 Fact = Seen | Done
 
@@ -22,7 +25,15 @@ see() {
     if [ "$real" = . ]; then real=$1; else real=${real%??}; fi
     printf %s "$real"; end
     ls -ld -- "$real" 2>/dev/null; end
-    if [ -f "$real" ]; then cat -- "$real" 2>/dev/null; fi; end
+    size=0
+    [ ! -f "$real" ] || size=$(wc -c <"$real" || echo 0)
+    if [ "$size" -gt "$left" ]; then
+        (exit 93)
+    elif [ -f "$real" ]; then
+        left=$((left - size))
+        cat -- "$real" 2>/dev/null
+    fi
+    end
 }
 ask() { sh -c "$1" </dev/null 2>/dev/null; end; }
 true; end
@@ -70,7 +81,7 @@ class Facts:
             self.known[asked[0]] = self.host.runner.run(asked[0], check=False, timeout=120)
         elif asked:
             mark = os.urandom(16).hex()
-            done = self.host.runner.run(cmd("sh"), stdin=script(mark, asked), check=False, timeout=300)
+            done = self.host.runner.run(cmd("sh"), stdin=script(mark, asked), check=False, timeout=300, most=CONTENTS + MOST // 4)
             self.known.update(answers(mark, asked, done))
 
     def anew(self, path: str) -> Seen:
@@ -96,7 +107,7 @@ class Facts:
 
 def script(mark: str, needs: Iterable[Need]) -> bytes:
     lines = [cmd("ask", need) if isinstance(need, Cmd) else cmd("see", need) for need in needs]
-    return b"mark=" + mark.encode() + b"\n" + SEE + b"".join(line.line.encode() + b"\n" for line in lines)
+    return b"mark=" + mark.encode() + b" left=%d\n" % CONTENTS + SEE + b"".join(line.line.encode() + b"\n" for line in lines)
 
 
 def answers(mark: str, needs: Iterable[Need], done: Done) -> dict[Need, Fact]:
@@ -118,7 +129,8 @@ def seen(real: Done, listed: Done, content: Done) -> Seen:
     if not line:
         return Seen(path)
     if line[1] == "-":
-        return Seen(path, "file", bits(line[2]), line[3], line[4], content.out if content.code == 0 else None)
+        return Seen(path, "file", bits(line[2]), line[3], line[4], content.out if content.code == 0 else None,
+                    content.code == BIG)  # fmt: skip
     return Seen(path, "directory" if line[1] == "d" else "other", bits(line[2]), line[3], line[4])
 
 

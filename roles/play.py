@@ -10,13 +10,14 @@ from typing import Any, Literal, NoReturn, cast
 from invoke.exceptions import Exit
 
 from mng import hooks, output
+from mng.disk import Seen
 from mng.errors import MngError, Unreachable
 from mng.host import Host
 from mng.roles.facts import Fact, Facts, Need
 from mng.roles.handlers import Handlers
 from mng.roles.recap import Change, Recap, Status
 from mng.roles.role import Role, in_order
-from mng.runner import Done, Runner, Seen
+from mng.runner import Done, Runner
 from mng.shell import Cmd
 
 Bootstrap = Literal["ask", "yes", "warn", "no"]  # whether programs may be installed that a role needs

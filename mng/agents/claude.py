@@ -206,13 +206,12 @@ class Claude(Hooked):
     def answer(self, view: View, text: str) -> str | None:
         """What it wrote after the last turn with this text, by their times: the first answer may be written before its turn."""
         path, parts = self.transcript(view), None
-        for line in sorted(entries(self.tail(view, path)), key=lambda line: str(line.get("timestamp", ""))):
-            queued = lenient.table(line.get("attachment")).get("prompt") or line.get("content")  # read amid a turn, or later
-            if plain(text) in (plain(said_by_user(line)), plain(queued)):
+        said = ((str(line.get("timestamp", "")), *turn(line)) for line in entries(self.tail(view, path)))
+        for _, asked, answers in sorted(said, key=lambda one: one[0]):
+            if plain(text) in asked:
                 parts = list[str]()
-            elif parts is not None and line.get("type") == "assistant":
-                blocks = lenient.tables(lenient.table(line.get("message")).get("content"))
-                parts += [lenient.text(block.get("text")) for block in blocks if block.get("type") == "text"]
+            elif parts is not None:
+                parts += answers
         return None if parts is None else "\n\n".join(parts)
 
 
@@ -323,6 +322,14 @@ def said_by_user(line: dict[str, Any]) -> str | None:
         return None
     content = lenient.table(line.get("message")).get("content")
     return content if isinstance(content, str) else "".join(lenient.text(part.get("text")) for part in lenient.tables(content))
+
+
+def turn(line: dict[str, Any]) -> tuple[list[str | None], list[str]]:
+    """What a line says of a person, and what of the agent."""
+    queued = lenient.table(line.get("attachment")).get("prompt") or line.get("content")  # read amid a turn, or later
+    blocks = lenient.tables(lenient.table(line.get("message")).get("content")) if line.get("type") == "assistant" else []
+    texts = [lenient.text(block.get("text")) for block in blocks if block.get("type") == "text"]
+    return [plain(said_by_user(line)), plain(queued)], texts
 
 
 def plain(text: Any) -> str | None:

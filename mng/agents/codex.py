@@ -124,7 +124,7 @@ class Codex(Hooked):
 
     def broken_off(self, view: View, at: float) -> Status:
         """A turn that no hook told the end of: interrupted, or failed."""
-        error = last_error(view.read(self.transcript(view)))
+        error = last_error(view.end(self.transcript(view), 65536))
         reason = "turn-end"
         if re.search(r"40[13]|unauthorized|environment variable|sign in|api key", error, re.IGNORECASE):
             reason = "auth"
@@ -207,7 +207,7 @@ def content(item: dict[str, Any]) -> str:
 
 def last_error(rollout: bytes) -> str:
     """How the last turn failed; "" if it did not."""
-    ends = items(rollout[-65536:], b'"task_complete"')
+    ends = items(rollout, b'"task_complete"')
     error = lenient.text(lenient.table(ends[-1].get("error")).get("message")) if ends else ""
     told = re.search(r'"message": ?("(?:[^"\\]|\\.)*")', error)  # the provider's own words, where it sent JSON
     return lenient.text(lenient.loaded(told[1])) if told else error

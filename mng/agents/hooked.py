@@ -10,6 +10,7 @@ from mng.agents.types import AgentType, View
 from mng.host import Host
 from mng.shell import cmd
 
+LATEST = 16 << 20  # bytes of a conversation
 FIELD = re.compile(rb'"(\w+)": ?("(?:[^"\\]|\\.)*")')
 COLOUR = re.compile("\x1b\\[([0-9;]*)m")
 
@@ -34,8 +35,11 @@ class Hooked(AgentType):
         return [path, int(lenient.number(size[0])) if size else 0]
 
     def tail(self, view: View, path: str, start: int = 0) -> bytes:
-        """What the file has from that byte on; nothing where there is none."""
-        return view.host.runner.run(cmd("tail", "-c", f"+{start + 1}", path), check=False).out if path else b""
+        """What the file has from that byte on, of more only the end; nothing where there is none."""
+        line = (
+            cmd("tail", "-c", f"+{start + 1}", path).pipe(cmd("tail", "-c", LATEST)) if start else cmd("tail", "-c", LATEST, path)
+        )
+        return view.host.runner.run(line, check=False).out if path else b""
 
     def transcript(self, view: View) -> str:
         return fields(view.read(view.plugin("session"))).get("transcript_path", "")

@@ -56,6 +56,10 @@ class View(NamedTuple):
     def read(self, path: str) -> bytes:
         return self.probe.files.read(path) or b""
 
+    def end(self, path: str, size: int) -> bytes:
+        """The last bytes of a file."""
+        return self.probe.files.end(path, size) if path else b""
+
     def mtime(self, path: str) -> float:
         return self.probe.files.mtime(path) or 0.0
 

@@ -76,7 +76,9 @@ def uninstall(package: str) -> None:
 def pip(*words: str) -> Done:
     from mng.runner import LocalRunner
 
-    line = cmd(sys.executable, "-P", "-m", "pip", *words, "--disable-pip-version-check", "--no-input").env(GIT_TERMINAL_PROMPT="0")
+    line = cmd(sys.executable, "-P", "-m", "pip", *words, "--disable-pip-version-check", "--no-input").env(
+        GIT_TERMINAL_PROMPT="0"
+    )
     done = LocalRunner().run(line, check=False, timeout=1800)
     output.detail((done.out + done.err).decode(errors="replace").rstrip())
     return done

@@ -6,17 +6,20 @@ from typing import ClassVar
 
 from invoke.context import Context
 
-from mng import output
+from mng import lenient, output
 from mng.agents import tmux
 from mng.agents.agent import Agent
 from mng.agents.team import Team
 from mng.cli.command import command
 from mng.cli.options import CommonOptions, Count, Exclusive, Options, option
 from mng.errors import NotFound, UsageError
+from mng.host import Asleep
 from mng.inventory.inventory import Inventory
 from mng.names import near
 from mng.rows import Results, Row
-from mng.shell import Cmd, cmd
+from mng.shell import Cmd, cmd, raw
+
+SIZES = raw('for one; do if [ -f "$one" ]; then wc -c <"$one"; else echo 0; fi; done')
 
 
 class LogsOptions(Options):
@@ -84,8 +87,11 @@ def known(agent: Agent) -> list[LogFile]:
     paths = {name: f"{agent.folder}/logs/{name}" for name in view.probe.files.names(f"{agent.folder}/logs")}
     if agent.record.id and (transcript := agent.kind.transcript(view)):
         paths["transcript"] = transcript
-    contents = {name: view.read(path) for name, path in paths.items()}
-    return [LogFile(file=name, size=len(contents[name]), path=path) for name, path in paths.items()]
+    if isinstance(agent.host, Asleep):
+        return [LogFile(file=name, size=len(view.read(path)), path=path) for name, path in paths.items()]
+    sizes = agent.host.runner.run(cmd("sh", "-c", SIZES, "sh", [*paths.values()]), check=False).out.split() if paths else []
+    found = zip(paths.items(), sizes, strict=False)
+    return [LogFile(file=name, size=int(lenient.number(size)), path=path) for (name, path), size in found]
 
 
 def shown(path: str, o: Logs) -> Cmd:

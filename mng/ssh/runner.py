@@ -16,9 +16,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from mng import output
+from mng import lenient, output
+from mng.disk import MOST, TooMuch, too_much
 from mng.errors import CommandFailed, MngError, NotAvailable, Unreachable
-from mng.runner import Done, File, Live, checked
+from mng.runner import Done, File, Kept, Live, checked
 from mng.shell import Cmd, cmd, joined, raw
 from mng.ssh.link import Links, Lost
 from mng.ssh.target import Target
@@ -30,6 +31,8 @@ HERE = Path(__file__).parent
 WRAP, LOCK = (re.sub(r"(?m)^#.*\n", "", (HERE / name).read_text()) for name in ("wrap.sh", "lock.sh"))
 QUIET = 1.0  # seconds without output after the command has ended, until what it left in the background is let go
 LATE = 5.0  # seconds that its first output may come after its exit code: they travel apart
+NOISE = 1 << 20  # bytes that start-up files may print
+SLOWEST = 20_000  # bytes a second that files take at least
 AT_ONCE = 200  # files in one `put`: their names must fit on a command line
 
 
@@ -45,25 +48,28 @@ class SshRunner:
 
     def run(
         self, command: Cmd, *, stdin: bytes | IO[bytes] | None = None, check: bool = True, timeout: float | None = 60.0,
-        live: Live | None = None,
+        live: Live | None = None, most: int = MOST,
     ) -> Done:  # fmt: skip
-        """`timeout` counts from the moment that the host is reached. Lost: what became of the command is not known."""
+        """`timeout` counts from the moment that the host is reached. Lost: what became of the command is not known.
+
+        TooMuch, and the command ended, if it prints more than `most` bytes, unless they all go to `live`.
+        """
         self.keeps()
         began, patience = time.monotonic(), max(timeout or 60.0, 60.0)
         with self.links.session(began + patience) as (_, channel):
             self.ran += 1
             began = time.monotonic()
-            talk = Talk(self, channel, command, live)
+            talk = Talk(self, channel, command, live, most=most)
             done = talk.run(stdin, timeout)
         output.ran(f"{self.target}: {command.shown}", time.monotonic() - began, done.code)
         return checked(command, done, check)
 
-    def read(self, command: Cmd, *, timeout: float | None = 60.0) -> Done:
+    def read(self, command: Cmd, *, timeout: float | None = 60.0, most: int = MOST) -> Done:
         """What changes nothing, and so is asked once more when the connection is lost."""
         try:
-            return self.run(command, check=False, timeout=timeout)
+            return self.run(command, check=False, timeout=timeout, most=most)
         except Lost:
-            return self.run(command, check=False, timeout=timeout)
+            return self.run(command, check=False, timeout=timeout, most=most)
 
     def keeps(self) -> None:
         """Lost if a lock of this thread is gone with its connection: what it protects must not go on."""
@@ -87,24 +93,28 @@ class SshRunner:
                 line = line.then(cmd("mv", "-f", "--", path + mark, path))
             clean = joined(cmd("rm", "-f", "--", [path + mark for path in some]), "; ", cmd("false"))
             line = line.either(joined(joined(raw("{ "), "", clean), "", raw("; }")))
-            done = self.run(line, stdin=tarred({path + mark: files[path] for path in some}), check=False, timeout=None)
+            data = tarred({path + mark: files[path] for path in some})
+            done = self.run(line, stdin=data, check=False, timeout=60 + len(data) / SLOWEST)
             if done.code:
                 raise MngError(f"{self.target}: cannot write {', '.join(some[:3])}: {done.complaint}")
 
-    def get(self, paths: Sequence[str]) -> dict[str, bytes]:
-        """The contents of those that exist, in one tar stream."""
+    def get(self, paths: Sequence[str], most: int = MOST) -> dict[str, bytes]:
+        """The contents of those that exist, in one tar stream; TooMuch if they have more than `most` bytes."""
+        from mng.ssh.archive import Stream, members
+
+        what = f"{paths[0] if len(paths) == 1 else f'what was asked for ({len(paths)} files)'} on {self.target}" if paths else ""
         wanted = {"." + path: path for path in paths}
         if not wanted:
             return {}
-        done = self.read(cmd("tar", "-C", "/", "-chf", "-", list(wanted)), timeout=None)
+        room = most + 8192 * len(paths)
+        try:
+            done = self.read(cmd("tar", "-C", "/", "-chf", "-", list(wanted)), timeout=60 + most / SLOWEST, most=room)
+        except TooMuch:
+            raise too_much(what, most) from None
         if done.code == 127:
             raise NotAvailable(f"{self.target} has no tar", "install it there first")
-        found = {}
-        with contextlib.suppress(tarfile.ReadError), tarfile.open(fileobj=io.BytesIO(done.out)) as tar:
-            for member in tar:
-                if member.isfile() and (path := wanted.get("./" + member.name.removeprefix("./"))):
-                    found[path] = tar.extractfile(member).read()  # type: ignore[union-attr]
-        return found
+        found = {wanted.get(f"./{one.name}"): one.data for one in members(Stream((done.out,), what, room))}
+        return {path: data for path, data in found.items() if path and data is not None}
 
     def attach(self, command: Cmd, *, agent: bool = False) -> int:
         """Give the terminal to the command on the host until it ends, by the system's ssh; 255: no connection."""
@@ -158,13 +168,16 @@ def tarred(files: Mapping[str, File]) -> bytes:
 class Talk:
     """One command in one session: what goes in, what comes out, and its end."""
 
-    def __init__(self, runner: SshRunner, channel: paramiko.Channel, command: Cmd, live: Live | None, watch: bool = True) -> None:
-        self.runner, self.channel, self.command, self.live, self.watch = runner, channel, command, live, watch
+    def __init__(
+        self, runner: SshRunner, channel: paramiko.Channel, command: Cmd, live: Live | None, watch: bool = True, most: int = MOST
+    ) -> None:
+        self.runner, self.channel, self.command, self.watch = runner, channel, command, watch
+        self.got = Kept(f"{command.shown} on {runner.target}", most)
+        self.live = live or self.got.add
         self.mark = secrets.token_hex(4)
         self.pid = 0
         self.before = {"out": b"", "err": b""}  # until the mark: what start-up files print
         self.begun = {"out": False, "err": False}
-        self.got: dict[str, list[bytes]] = {"out": [], "err": []}
         self.left = memoryview(b"")
 
     def begin(self, limit: int) -> None:
@@ -214,7 +227,7 @@ class Talk:
                 f"{self.runner.target}: its login shell ran nothing" + (f"; it said: {said[-1]}" if said else f" ({code})"),
                 f"try: ssh {' '.join(self.runner.target.words)} true",
             )
-        return Done(code if code >= 0 else 137, b"".join(self.got["out"]), b"".join(self.got["err"]))
+        return Done(code if code >= 0 else 137, self.got.out, self.got.err)
 
     def exchange(self, source: IO[bytes] | None, deadline: float | None) -> None:
         """Until it has ended and all of its output is here. Raises TimeoutError at the deadline."""
@@ -280,19 +293,19 @@ class Talk:
             self.before[stream] += data
             noise, found, rest = self.before[stream].partition(b"\1" + self.mark.encode() + b" ")
             pid, end, data = rest.partition(b"\2")
+            if len(noise) + (0 if found else len(data)) > NOISE:
+                raise too_much(f"what the login shell of {self.runner.target} prints", NOISE)
             if not found or not end:
                 return
-            self.before[stream], self.begun[stream], self.pid = noise, True, int(pid)
-        if self.live and data:
+            self.before[stream], self.begun[stream], self.pid = noise, True, int(lenient.number(pid))
+        if data:
             self.live(stream, data)
-        elif data:
-            self.got[stream].append(data)
 
     def until(self, word: bytes, timeout: float) -> int | None:
         """Wait for the word on its output; the exit code if it ends without."""
         deadline = time.monotonic() + timeout
         self.begin(0)
-        while word not in b"".join(self.got["out"]):
+        while word not in self.got.out:
             if not self.receive():
                 if self.channel.exit_status_ready():
                     return self.done().code
@@ -305,7 +318,7 @@ class Talk:
 
     @property
     def complaint(self) -> str:
-        return Done(1, err=b"".join(self.got["err"])).complaint
+        return Done(1, err=self.got.err).complaint
 
     def end(self) -> None:
         """TERM, then KILL, all of its process group on the host."""

@@ -11,7 +11,7 @@ from mng.errors import MngError, UsageError
 from mng.host import Host
 from mng.records import Work
 from mng.runner import LocalRunner, Runner
-from mng.shell import cmd
+from mng.shell import Cmd, cmd
 from mng.sync import git
 from mng.sync.saved import Saved
 from mng.sync.side import Place
@@ -21,6 +21,7 @@ MAKE = (
     'mkdir -p -- "${1%/*}" "${2%/*}" || exit; [ ! -d "$1" ] || rmdir -- "$1" 2>/dev/null; '
     'mkdir -- "$1" || { [ -e "$1" ] && exit 73; exit 1; }; printf "root\\n" > "$2"'
 )
+COMPLAINT = 1 << 16  # bytes of errors
 UNPACK = f'{MAKE} && exec tar -C "$1" -xpof -'
 
 
@@ -84,18 +85,23 @@ def aside(runner: Runner) -> Iterator[str]:
 
 def packed(runner: Runner, root: str, file: IO[bytes]) -> None:
     """All that is below `root`, as a tar."""
+    streamed(runner, cmd("tar", "-C", root, "-cf", "-", "."), file, f"cannot read all of {root}")
+
+
+def streamed(runner: Runner, line: Cmd, file: IO[bytes], doing: str, stdin: bytes | None = None) -> None:
+    """What the line prints, into a file: it may be more than memory has."""
     said = bytearray()
 
     def take(stream: str, data: bytes) -> None:
         if stream == "out":
             file.write(data)
         else:
-            said.extend(data)
+            said.extend(data[: COMPLAINT - len(said)])
 
-    done = runner.run(cmd("tar", "-C", root, "-cf", "-", "."), timeout=None, check=False, live=take)
+    done = runner.run(line, stdin=stdin, timeout=None, check=False, live=take)
     if done.code:
-        words = (bytes(said) or done.err).decode(errors="replace").strip()
-        raise MngError(f"cannot read all of {root}: {words or f'tar ended with {done.code}'}")
+        words = bytes(said).decode(errors="replace").strip()
+        raise MngError(f"{doing}: {words or f'exit code {done.code}'}")
 
 
 def staged(here: Runner, placement: Placement, folder: str, root: str) -> list[str]:
@@ -131,7 +137,8 @@ def bring_home(there: Runner, saved: Saved, home: str, folder: Path, name: str) 
         for kept in saved.refs:
             wanted = "".join(f"{line}\n" for line in [kept.ref, *dict.fromkeys(known)])
             file = Path(temporary, "bundle")
-            file.write_bytes(there.run(bundle, stdin=wanted.encode(), timeout=None).out)
+            with file.open("wb") as out:
+                streamed(there, bundle, out, f"cannot read what was saved in {saved.repo}", wanted.encode())
             here.run(cmd("git", f"--git-dir={repo}", "fetch", "-q", "--no-tags", file, f"{kept.ref}:{kept.ref}"), timeout=None)
     first, mine = saved.refs[0].path, f"{folder}/worktrees/{name}"
     return saved._replace(repo=repo, refs=tuple(kept._replace(path=kept.path.replace(first, mine, 1)) for kept in saved.refs))

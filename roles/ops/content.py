@@ -88,6 +88,8 @@ def edit(on: Play, what: str, path: str, change: Callable[[bytes], bytes], mode:
     def mend() -> None:
         with on.host.runner.lock(lock or f"{on.host.dir}/edit.lock", timeout=10):
             fresh = on.facts.anew(on.path(path))
+            if fresh.big:
+                raise MngError(f"{seen.path} is too big to be changed by parts")
             write(on, fresh, change(fresh.data or b""), whole)
 
     return on.op(
@@ -96,7 +98,7 @@ def edit(on: Play, what: str, path: str, change: Callable[[bytes], bytes], mode:
         mend,
         after=written(on, path, seen, new, whole),
         diff=lambda: difference(seen, new, whole),
-        wrong=unfit(seen),
+        wrong=MngError(f"{seen.path} is too big to be changed by parts") if seen.big else unfit(seen),
     )
 
 

@@ -7,10 +7,11 @@ import string
 from collections.abc import Callable
 from pathlib import Path
 
+from mng.disk import Seen
 from mng.errors import MngError, UsageError
 from mng.roles.facts import Fact, Need
 from mng.roles.play import Play
-from mng.runner import File, Seen
+from mng.runner import File
 from mng.shell import cmd, expanded, raw
 
 Mask = Callable[[bytes], bytes]
@@ -120,7 +121,7 @@ def unfit(seen: Seen) -> MngError | None:
         return MngError(f"{seen.path} is a folder, not a file")
     if seen.kind == "other":
         return MngError(f"{seen.path} is no regular file")
-    return MngError(f"{seen.path} can't be read") if seen.kind and seen.data is None else None
+    return MngError(f"{seen.path} can't be read") if seen.kind and seen.data is None and not seen.big else None
 
 
 def owned(seen: Seen, owner: str) -> bool:

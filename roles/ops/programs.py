@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from mng import output
+from mng.disk import Seen
 from mng.errors import NotAvailable
 from mng.roles.facts import Fact, Need
 from mng.roles.play import Play
-from mng.runner import Done, Seen
+from mng.runner import Done
 from mng.shell import Cmd, cmd, raw
 
 

@@ -229,9 +229,9 @@ def test_the_record_is_read_from_the_mark_and_whole_in_a_new_session(seen: Seen)
     seen.answers(wc="120 /t.jsonl")
     assert CLAUDE.mark(seen.view()) == ["/t.jsonl", 120]
     CLAUDE.received(seen.view(), "hi", ["/t.jsonl", 120])
-    assert seen.runner.ran[-1] == "tail -c +121 /t.jsonl"
+    assert seen.runner.ran[-1] == "tail -c +121 /t.jsonl | tail -c 16777216"
     CLAUDE.received(seen.view(), "hi", ["/old.jsonl", 120])
-    assert seen.runner.ran[-2:] == ["tail -c +121 /old.jsonl", "tail -c +1 /t.jsonl"]
+    assert seen.runner.ran[-2:] == ["tail -c +121 /old.jsonl | tail -c 16777216", "tail -c 16777216 /t.jsonl"]
 
 
 def test_half_a_line_is_not_read(seen: Seen) -> None:

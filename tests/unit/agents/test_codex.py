@@ -138,7 +138,7 @@ def test_a_message_is_received_when_the_rollout_grew_by_it(seen: Seen) -> None:
     seen.answers(tail=user("another") + user("hi"))
     assert CODEX.received(seen.view(), "hi\n", mark)
     assert not CODEX.received(seen.view(), "h", mark)
-    assert "tail -c +121 /r/s-1.jsonl" in seen.runner.ran
+    assert "tail -c +121 /r/s-1.jsonl | tail -c 16777216" in seen.runner.ran
 
 
 def test_a_first_message_makes_the_rollout(seen: Seen) -> None:
@@ -148,7 +148,7 @@ def test_a_first_message_makes_the_rollout(seen: Seen) -> None:
     seen.wrote("session", event("SessionStart"))
     seen.answers(tail=user("hi"))
     assert CODEX.received(seen.view(), "hi", mark)
-    assert "tail -c +1 /r/s-1.jsonl" in seen.runner.ran
+    assert "tail -c 16777216 /r/s-1.jsonl" in seen.runner.ran
 
 
 def test_a_message_behind_a_running_tool_is_seen_in_the_queue(seen: Seen) -> None:
