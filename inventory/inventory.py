@@ -11,7 +11,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from mng import hooks, output
+from mng import foreign, hooks, output
 from mng import settings as settings_module
 from mng.errors import MngError, NotAvailable, NotFound, UsageError
 from mng.host import Host
@@ -315,7 +315,7 @@ def on_host(host: Host, files: Tree) -> list[Found]:
             data = files.read(f"{host.agent_dir(id_)}/data.json")
             if data is None and not files.names(host.agent_dir(id_)):
                 continue  # claimed this very moment, or a stray file
-            record = AgentRecord.parse(data or b"")
+            record = foreign.record(data or b"", id_, here=host.local)
             agents.append(Found(host, record.id, record.name, record))
         except MngError as error:
             claims = claimed(files, host) if claims is None else claims
@@ -333,8 +333,14 @@ def read(files: Tree, path: str) -> bytes | None:
 
 def once_on(host: Host, known: last_known.LastKnown) -> list[Found]:
     """The agents of a host that does not answer, as they were."""
-    records = [AgentRecord.parse(text.encode()) for text in known.records.values()]
-    return [Found(host, record.id, record.name, record) for record in records]
+    agents = []
+    for id_, text in known.records.items():
+        try:
+            record = foreign.record(text.encode(), id_)
+            agents.append(Found(host, id_, record.name, record))
+        except MngError as error:
+            agents.append(Found(host, id_, id_, None, f"{host.agent_dir(id_)}/data.json: {error.what}"))
+    return agents
 
 
 def claimed(files: Tree, host: Host) -> dict[str, str]:

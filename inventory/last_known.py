@@ -11,12 +11,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
+from mng import foreign
 from mng.host import Host
 
 
 @dataclass
 class LastKnown:
-    """A host as it was at `time`; `states` by agent id, `records` as their files were."""
+    """A host as it was at `time`; `states` by agent id, `records` as their files were there: nothing that counts here."""
 
     name: str
     provider: str
@@ -25,10 +26,20 @@ class LastKnown:
     time: float = 0.0
     records: dict[str, str] = field(default_factory=dict)
     states: dict[str, str] = field(default_factory=dict)
+    legacy: list[str] | None = None  # ids that a version remembered which kept no origins; None: it wrote this file
+
+    def __post_init__(self) -> None:
+        self.legacy = list(self.records) if self.legacy is None else self.legacy
 
     @property
     def names(self) -> set[str]:
-        return {json.loads(text).get("name", "") for text in self.records.values()}
+        """Of all agents there, as their records say."""
+        found = set()
+        for text in self.records.values():
+            with contextlib.suppress(ValueError, RecursionError):
+                record = json.loads(text or "{}")
+                found.add(str(record.get("name", "")) if isinstance(record, dict) else "")
+        return found
 
 
 def all_known(folder: Path) -> list[LastKnown]:
@@ -72,8 +83,12 @@ def remember(folder: Path, host: Host, records: Mapping[str, bytes], states: Map
             return
         if states is None and file.exists():
             return
-        texts = {id_: data.decode(errors="replace") for id_, data in records.items()}
-        known = LastKnown(host.name, host.provider, host.home, host.dir, time.time(), texts, dict(states or {}))
+        texts = {id_: data.decode(errors="replace") if len(data) <= foreign.MOST else "" for id_, data in records.items()}
+        before = read(file)
+        known = LastKnown(
+            host.name, host.provider, host.home, host.dir, time.time(), texts, dict(states or {}),
+            (before.legacy if before else None) or [],
+        )  # fmt: skip
         write(file, known)
 
 

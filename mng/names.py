@@ -14,6 +14,7 @@ Style = Literal["english", "fantasy", "scifi", "painters", "authors", "artists",
 STYLES: tuple[str, ...] = get_args(Style)
 LONGEST = 63  # a tmux session, a branch, a folder and a host name all take this
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+NO_REF = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{")
 
 
 def new_id(kind: Literal["agent", "host"]) -> str:
@@ -31,6 +32,18 @@ def check_name(name: str) -> str:
             f"try {usable}" if usable else "",
         )
     return name
+
+
+def is_branch(name: str) -> bool:
+    """Whether git takes it for the name of a branch, as `git check-ref-format --branch` says, and no tool for an option."""
+    parts = name.split("/")
+    return (
+        not name.startswith("-")
+        and not name.endswith(".")
+        and name != "HEAD"
+        and not NO_REF.search(name)
+        and not any(not part or part.startswith(".") or part.endswith(".lock") for part in parts)
+    )
 
 
 def made_up(style: str, taken: Container[str]) -> str:

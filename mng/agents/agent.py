@@ -6,7 +6,7 @@ import os
 import time
 from dataclasses import dataclass
 
-from mng import hooks
+from mng import foreign, hooks
 from mng.agents import tmux
 from mng.agents.row import AgentRow, row
 from mng.agents.state import look, status
@@ -55,7 +55,8 @@ class Agent:
         return row(self.record, self.host, status(view), view.probe)
 
     def save(self) -> None:
-        """Write the record, whole."""
+        """Write the record, whole; MngError for one that could not be read again."""
+        foreign.checked(self.record, here=self.host.local)
         self.host.runner.put({f"{self.folder}/data.json": File(self.record.dump())})
 
     def env(self) -> dict[str, str]:

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from mng import hooks, output
+from mng import foreign, hooks, output
 from mng.agents import boot
 from mng.agents.agent import Agent
 from mng.agents.ending import destroy, end, remove, uninterrupted
 from mng.agents.journal import Journal, fault, unfinished
 from mng.agents.state import look
-from mng.errors import MngError, NotAvailable, NotFound, Unreachable
+from mng.errors import MngError, NotAvailable, NotFound, Unreachable, UsageError
 from mng.host import Host, Probe
 from mng.inventory.inventory import Inventory
 from mng.records import AgentRecord
@@ -39,6 +39,15 @@ class Plan(NamedTuple):
     state: Sequence[Role] = ()  # what it had when it was destroyed: done to its work dir and its folder before it starts
     resume: bool = False
     start: bool = True
+
+
+def fit(record: AgentRecord, host: Host) -> AgentRecord:
+    """The record, if it can be read again there; UsageError says what is wrong with it, wherever it came from."""
+    if problem := next(foreign.problems(record, host.local), ""):
+        raise UsageError(f"{record.name} can't be made: {problem}")
+    if len(record.dump()) > foreign.MOST:
+        raise UsageError(f"{record.name} can't be made: its words are more than {foreign.MOST >> 10} KB", "put them into a file")
+    return record
 
 
 def build(plan: Plan, journals: Path) -> Agent:

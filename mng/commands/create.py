@@ -15,7 +15,7 @@ from mng import output
 from mng.agents.agent import Agent
 from mng.agents.attaching import Reconnect, go_to
 from mng.agents.background import hand_over
-from mng.agents.creation import Plan, available, build
+from mng.agents.creation import Plan, available, build, fit
 from mng.agents.grants import granted
 from mng.agents.hosting import adopt, awake, not_left_empty
 from mng.agents.row import AgentRow
@@ -273,7 +273,7 @@ def planned(o: CreateOptions, inventory: Inventory, chosen: Chosen | None = None
         labels={"project": o.project or placement.project, **o.label}, windows=windows,
         resume_message=given_message(o.resume_message, o.resume_message_file) or "",
     )  # fmt: skip
-    record = chosen.kind.prepare(granted(o.limited(record), o.grant), host)
+    record = fit(chosen.kind.prepare(granted(o.limited(record), o.grant), host), host)
     return Plan(record, host, placement, {**environment(o, chosen), **variables}, steps_of(o), roles_of(o),
                 yes=o.yes)  # fmt: skip
 

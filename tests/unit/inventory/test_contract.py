@@ -82,15 +82,16 @@ def test_a_host_that_a_command_has_to_itself(inventory: Inventory) -> None:
 
 
 def test_agents_that_are_found_and_those_that_can_not_be_read(inventory: Inventory, tmp_path: Path) -> None:
-    good = AgentRecord(id="agent-1", name="a", type="x", work=Work(kind="copy", path="/w"))
-    for id_, data in (("agent-1", good.dump()), ("agent-2", b"{"), ("agent-3", b"")):
+    one, two, three, four, five = (f"agent-{number:032x}" for number in range(1, 6))
+    good = AgentRecord(id=one, name="a", type="x", work=Work(kind="copy", path="/w"))
+    for id_, data in ((one, good.dump()), (two, b"{"), (three, b"")):
         (tmp_path / "agents" / id_).mkdir(parents=True)
         (tmp_path / "agents" / id_ / "data.json").write_bytes(data)
-    (tmp_path / "agents" / ".gone-agent-4").mkdir()
-    (tmp_path / "agents" / "agent-5").mkdir()
+    (tmp_path / "agents" / f".gone-{four}").mkdir()
+    (tmp_path / "agents" / five).mkdir()
     (tmp_path / "names").mkdir()
-    (tmp_path / "names" / "b").symlink_to("../agents/agent-2")
+    (tmp_path / "names" / "b").symlink_to(f"../agents/{two}")
     found = {one.id: one for one in on_host(inventory.local.host, inventory.local.host.tree())}
-    assert sorted(found) == ["agent-1", "agent-2", "agent-3"]
-    assert found["agent-1"].record and found["agent-2"].name == "b" and found["agent-3"].name == "agent-3"
-    assert "agent-2/data.json" in found["agent-2"].problem
+    assert sorted(found) == [one, two, three]
+    assert found[one].record and found[two].name == "b" and found[three].name == three
+    assert f"{two}/data.json" in found[two].problem
