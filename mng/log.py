@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 LARGEST = 10_000_000  # bytes of one file
@@ -29,9 +30,10 @@ class Log:
     def __init__(self, file: Path, commands: bool = False, printed: bool = False) -> None:
         self.file, self.commands, self.printed = file, commands or printed, printed
 
-    def write(self, **entry: object) -> None:
-        """Raises OSError."""
-        line = {"time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "pid": os.getpid(), **entry}
+    def write(self, secrets: Iterable[str] = (), **entry: object) -> None:
+        """With *** for each secret. Raises OSError."""
+        shown = {key: without(value, secrets) for key, value in entry.items()} if secrets else entry
+        line = {"time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "pid": os.getpid(), **shown}
         data = (json.dumps(line, default=str) + "\n").encode(errors="backslashreplace")
         self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         fd = os.open(self.file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -56,6 +58,16 @@ class Log:
                 newer = self.file.with_name(f"{self.file.name}.{number - 1}") if number > 1 else self.file
                 if newer.exists():
                     newer.replace(older)
+
+
+def without(value: object, secrets: Iterable[str]) -> object:
+    """The text, or texts, with *** for each secret; the longest first, since one may be a part of another."""
+    if isinstance(value, list):
+        return [without(one, secrets) for one in value]
+    if isinstance(value, str):
+        for secret in sorted(secrets, key=len, reverse=True):
+            value = value.replace(secret, "***")
+    return value
 
 
 def environment() -> dict[str, str]:

@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -33,6 +33,7 @@ class Now:
     progress: bool = False  # a progress line stands on the terminal
     asks: bool = True  # a person on the terminal, if there is one
     live: bool = False  # a person follows on stdout what is done: not a caller in Python
+    secrets: set[str] = field(default_factory=set)  # texts that the log never has
     held: list[str] | None = None  # what is said while another program has the terminal
 
 
@@ -383,12 +384,17 @@ def ran(shown: str, seconds: float, code: int = 0, printed: bytes = b"") -> None
         logged(ran=shown, seconds=round(seconds, 4), exit_code=code, **output)
 
 
+def hide(*texts: str) -> None:
+    """From now on no line of the log has any of these in it. Shorter ones are no secrets, and parts of everything."""
+    now.secrets |= {piece for text in texts for piece in text.replace("'", "\n").split("\n") if len(piece.strip()) > 3}
+
+
 def logged(**entry: object) -> None:
     """Into the log; where it can't be written, that is said once and nothing else is lost."""
     if now.log is None:
         return
     try:
-        now.log.write(**entry)
+        now.log.write(now.secrets, **entry)
     except OSError as wrong:
         warn(f"cannot write the log {now.log.file}: {wrong.strerror}")
         now.log = None

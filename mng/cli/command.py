@@ -96,6 +96,7 @@ class Command(Task[Any], Generic[R]):
             output.now.template.check(get_type_hints(self.body)["return"])
         log = {key: getattr(o, key) for key in ("log_file", "log_commands", "log_command_output", "log_env_vars")}
         output.log_to(o.settings.user_dir, **log)
+        output.hide(*o.secrets())
         hooks.tell()
         began, code, wrong = time.monotonic(), 1, "failed"
         failure: Exception | None = None

@@ -197,6 +197,16 @@ class Options(BaseModel):
                     words.append(f"--{flag_name(name)}={'***' if secret else one}")
         return words
 
+    def secrets(self) -> list[str]:
+        """What of the values of secret options is nowhere to be seen: each whole, and what it says after = or :."""
+        found: list[str] = []
+        for name in self.model_fields_set:
+            if is_secret(type(self), name) and (value := getattr(self, name)):
+                texts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else [value]
+                for text in map(str, texts):
+                    found += [text, *(text.partition(sign)[2] for sign in "=:")]
+        return found
+
 
 WRONG = {
     "bool_parsing": "is neither true nor false",

@@ -38,7 +38,7 @@ The question:
 class AskOptions(Options):
     """Ask"""
 
-    query: list[str] = option([], place="words", help="the question (default: what is piped in)")
+    query: list[str] = option([], place="words", secret=True, help="the question (default: what is piped in)")
     execute: bool = option(False, help="run the command that answers it, after showing it")
     yes: bool = option(False, "-y", help="run it without asking first")
     type: str | None = option(None, "--agent-type", help="agent that answers (default: the one that create starts)")

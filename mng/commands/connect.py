@@ -26,7 +26,7 @@ class ConnectOptions(Options):
     message: str | None = option(None, "-m", secret=True, empty=True, help="send this first")
     message_file: str | None = option(None, help="send the content of this file first (- for stdin)")
     ready_timeout: Duration = option(10.0, help="how long it may take to be ready for the message")
-    attach_command: str | None = option(None, help="shell line to attach with")
+    attach_command: str | None = option(None, secret=True, help="shell line to attach with")
     reconnect: bool = option(True, help="when the connection to its host is lost, connect again")
     retry: int = option(3, help="how often to try that")
     retry_delay: Duration = option(5.0, help="how long to wait before each")

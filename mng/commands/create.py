@@ -49,11 +49,13 @@ class AgentOptions(Options):
         place="word",
         help="claude, codex, opencode, demo, a type of the settings, or any program on PATH",
     )
-    agent_cmd: str | None = option(None, "--agent-command", "--command", help="run this shell line as the agent (type generic)")
-    agent_args: list[str] = option([], place="rest", help="handed to the agent's program, byte for byte")
+    agent_cmd: str | None = option(
+        None, "--agent-command", "--command", secret=True, help="run this shell line as the agent (type generic)"
+    )
+    agent_args: list[str] = option([], place="rest", secret=True, help="handed to the agent's program, byte for byte")
     name_style: Style = option("english", help="style of a made-up name")
     add_cmd: Annotated[list[str], Placeholder("NAME=LINE")] = option(
-        [], "-c", "--add-command", help="a further tmux window (ALL_CAPS=… sets an environment variable)"
+        [], "-c", "--add-command", secret=True, help="a further tmux window (ALL_CAPS=… sets an environment variable)"
     )
     label: Pairs = option({}, help="KEY=VALUE to find it by")
     project: str | None = option(None, help="label `project` (default: the repository's folder name)")
@@ -73,10 +75,10 @@ class HostOptions(Options):
     host_name_style: Style | None = option(None, help="make up the name of a new host in this style")
     auto_start: bool = option(True, help="start hosts that are stopped, where they are needed")
     tag: Pairs = option({}, help="KEY=VALUE on a new host")
-    build_arg: list[str] = option([], "-b", "--build", help="handed to the provider when it builds")
-    build_args: Annotated[str, Placeholder("WORDS")] | None = option(None, help="several of them in one word")
-    start_arg: list[str] = option([], "-s", "--start", help="handed to the provider when it starts")
-    start_args: Annotated[str, Placeholder("WORDS")] | None = option(None, help="several of them in one word")
+    build_arg: list[str] = option([], "-b", "--build", secret=True, help="handed to the provider when it builds")
+    build_args: Annotated[str, Placeholder("WORDS")] | None = option(None, secret=True, help="several of them in one word")
+    start_arg: list[str] = option([], "-s", "--start", secret=True, help="handed to the provider when it starts")
+    start_args: Annotated[str, Placeholder("WORDS")] | None = option(None, secret=True, help="several of them in one word")
     snapshot: str | None = option(None, help="make the new host from this snapshot")
 
 
@@ -140,8 +142,10 @@ class ConnectOptions(Options):
     retry: int = option(3, help="how often to try that")
     retry_delay: Duration = option(5.0, help="how long to wait before each")
     forward_agent: bool = option(False, help="let its host use the keys of your ssh-agent while you are connected")
-    attach_command: str | None = option(None, help="shell line to attach with")
-    connect_command: str | None = option(None, help="shell line to run instead of attaching (MNG_AGENT_NAME, MNG_SESSION_NAME)")
+    attach_command: str | None = option(None, secret=True, help="shell line to attach with")
+    connect_command: str | None = option(
+        None, secret=True, help="shell line to run instead of attaching (MNG_AGENT_NAME, MNG_SESSION_NAME)"
+    )
     interactive: bool | None = option(None, help="ask on the terminal, and attach (default: where there is one)")
     dry_run: bool = option(False, help="say what would be made, make nothing")
 

@@ -28,7 +28,7 @@ HOST = "host"  # the kind of what is no agent, but a host
 class ExecOptions(Options):
     """Exec"""
 
-    command: str = option(..., place="word", help="shell line to run")
+    command: str = option(..., place="word", secret=True, help="shell line to run")
     cwd: str | None = option(None, help="folder to run in, from the agent's work dir (default: that itself)")
     timeout: Duration | None = option(None, help="end it, with all that it started, after this long")
     start: bool = option(False, help="start the agent first if it is stopped")
@@ -38,6 +38,10 @@ class ExecOptions(Options):
 
 class Exec(ExecOptions, TargetOptions, CommonOptions):
     """Exec"""
+
+    def secrets(self) -> list[str]:
+        """With --log-commands, what was run is what the log is to keep."""
+        return [] if self.log_commands else super().secrets()
 
 
 class Ran(Row):

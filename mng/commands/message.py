@@ -73,6 +73,7 @@ def message(c: Context, o: Message) -> Results[Sent | Outcome]:
     )
     if text is None and words and (len(words) > 1 or o.all_ or o.include) and not is_agent(team, words[-1]):
         text = words.pop()
+        output.hide(text)
     agents = chosen(team, o.model_copy(update={"agents": words}))
     if text is None:
         text = piped_text() if not on_terminal() else None

@@ -22,7 +22,9 @@ class StartOptions(Options):
     """Start"""
 
     connect: bool = option(False, help="attach to it afterwards (one agent)")
-    connect_command: str | None = option(None, help="shell line to run instead of attaching (MNG_AGENT_NAME, MNG_SESSION_NAME)")
+    connect_command: str | None = option(
+        None, secret=True, help="shell line to run instead of attaching (MNG_AGENT_NAME, MNG_SESSION_NAME)"
+    )
     forward_agent: bool = option(False, help="let its host use the keys of your ssh-agent while you are connected")
     snapshot: str | None = option(None, help="first put their host back to this snapshot; what it is now is kept as another")
     dry_run: bool = option(False, help="say what would be started, start nothing")

@@ -23,7 +23,7 @@ def test_a_command_leaves_a_line_without_secrets(mng: Callable[[str], Any], home
     made, failed = entries(home)
     assert made["command"] == "create"
     assert made["argv"] == [
-        "--name=web", "--label=a=1", "--label=b=2", "--message=***", "--agent-args=--key", "--agent-args=x",
+        "--name=web", "--label=a=1", "--label=b=2", "--message=***", "--agent-args=***", "--agent-args=***",
         "--no-connect", "--env=***",
     ]  # fmt: skip
     assert (made["exit_code"], "error" in made) == (0, False)

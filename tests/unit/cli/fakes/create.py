@@ -19,7 +19,7 @@ class AgentOptions(Options):
     template: list[str] = option([], "-t", help="preset of options")
     label: Pairs = option({}, help="label of the agent")
     message: str | None = option(None, "-m", empty=True, secret=True, help="the first message")
-    agent_args: list[str] = option([], place="rest", help="passed on to the agent")
+    agent_args: list[str] = option([], place="rest", secret=True, help="passed on to the agent")
 
 
 class HostOptions(Options):
