@@ -11,6 +11,7 @@ from invoke.exceptions import Exit
 from invoke.tasks import Task
 
 from mng import hooks, output, settings
+from mng.cli import shown
 from mng.cli.contents import Contents
 from mng.cli.options import Option, Options
 from mng.errors import MngError, UsageError
@@ -96,7 +97,7 @@ class Command(Task[Any], Generic[R]):
             output.now.template.check(get_type_hints(self.body)["return"])
         log = {key: getattr(o, key) for key in ("log_file", "log_commands", "log_command_output", "log_env_vars")}
         output.log_to(o.settings.user_dir, **log)
-        output.hide(*o.secrets())
+        output.hide(*shown.secrets(o))
         hooks.tell()
         began, code, wrong = time.monotonic(), 1, "failed"
         failure: Exception | None = None
@@ -125,7 +126,7 @@ class Command(Task[Any], Generic[R]):
         finally:
             if failure:
                 hooks.each("on_error", command=self.path, error=failure, o=o)
-            output.log_end(self.path, o.argv(), code, time.monotonic() - began, wrong)
+            output.log_end(self.path, shown.argv(o), code, time.monotonic() - began, wrong)
         if code:
             raise Exit(code=code)
         return result

@@ -183,30 +183,6 @@ class Options(BaseModel):
                     grouped.setdefault(title, []).append(Option(name, cls.model_fields[name]))
         return dict(sorted(grouped.items(), key=lambda group: group[0] == "Common"))  # last, also after those of plugins
 
-    def argv(self) -> list[str]:
-        """Words that would set the same options, values of secret ones masked: what the log keeps."""
-        words: list[str] = []
-        for name in type(self).model_fields:
-            if name in self.model_fields_set:
-                value, secret = getattr(self, name), is_secret(type(self), name)
-                if isinstance(value, bool):
-                    words.append(f"--{'' if value else 'no-'}{flag_name(name)}")
-                    continue
-                many = [f"{k}={v}" for k, v in value.items()] if isinstance(value, dict) else value
-                for one in many if isinstance(many, list) else [many]:
-                    words.append(f"--{flag_name(name)}={'***' if secret else one}")
-        return words
-
-    def secrets(self) -> list[str]:
-        """What of the values of secret options is nowhere to be seen: each whole, and what it says after = or :."""
-        found: list[str] = []
-        for name in self.model_fields_set:
-            if is_secret(type(self), name) and (value := getattr(self, name)):
-                texts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else [value]
-                for text in map(str, texts):
-                    found += [text, *(text.partition(sign)[2] for sign in "=:")]
-        return found
-
 
 WRONG = {
     "bool_parsing": "is neither true nor false",

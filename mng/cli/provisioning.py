@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import Annotated
 
 from mng.agents.types import Chosen
@@ -103,3 +104,17 @@ def read_text(path: str, option: str) -> str:
         return expanded(path).read_text()
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{option} {path}: {getattr(error, 'strerror', None) or error}") from None
+
+
+def added(words: list[str]) -> tuple[dict[str, str], dict[str, str]]:
+    """--add-cmd words as windows, and the ALL_CAPS ones as variables."""
+    windows: dict[str, str] = {}
+    variables: dict[str, str] = {}
+    for word in words:
+        name, equals, line = word.partition("=")
+        if not equals:
+            name, line = word.split()[0].rpartition("/")[2] if word.strip() else "", word
+        if not name or not line.strip():
+            raise UsageError(f"--add-cmd {word[:1]!r}… is not NAME=LINE")
+        (variables if equals and re.fullmatch(r"[A-Z_][A-Z0-9_]*", name) else windows)[name] = line
+    return windows, variables

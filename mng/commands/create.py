@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,7 +23,7 @@ from mng.agents.types import Chosen, Receipt, choose
 from mng.cli.command import command
 from mng.cli.lifecycle import LifecycleOptions
 from mng.cli.options import CommonOptions, Count, Duration, Exclusive, Options, Pairs, Placeholder, option
-from mng.cli.provisioning import ProvisionOptions, environment, roles_of, steps_of
+from mng.cli.provisioning import ProvisionOptions, added, environment, roles_of, steps_of
 from mng.cli.text import composed, given_message, on_terminal
 from mng.errors import Blocked, MngError, NotAvailable, UsageError
 from mng.host import Asleep, Host
@@ -388,17 +387,3 @@ def kind_of(o: CreateOptions) -> Kind | None:
     """The kind of work dir asked for; None leaves it to the source."""
     kinds: dict[Kind, bool] = {"worktree": o.worktree, "copy": o.copy_, "clone": o.clone, "in-place": o.in_place}
     return next((kind for kind, on in kinds.items() if on), None)
-
-
-def added(words: list[str]) -> tuple[dict[str, str], dict[str, str]]:
-    """--add-cmd words as windows, and the ALL_CAPS ones as variables."""
-    windows: dict[str, str] = {}
-    variables: dict[str, str] = {}
-    for word in words:
-        name, equals, line = word.partition("=")
-        if not equals:
-            name, line = word.split()[0].rpartition("/")[2] if word.strip() else "", word
-        if not name or not line.strip():
-            raise UsageError(f"--add-cmd {word!r} is not NAME=LINE")
-        (variables if equals and re.fullmatch(r"[A-Z_][A-Z0-9_]*", name) else windows)[name] = line
-    return windows, variables

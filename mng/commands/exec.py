@@ -39,9 +39,7 @@ class ExecOptions(Options):
 class Exec(ExecOptions, TargetOptions, CommonOptions):
     """Exec"""
 
-    def secrets(self) -> list[str]:
-        """With --log-commands, what was run is what the log is to keep."""
-        return [] if self.log_commands else super().secrets()
+    kept: ClassVar[tuple[str, ...]] = ("command",)  # by the log with --log-commands
 
 
 class Ran(Row):
