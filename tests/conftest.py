@@ -64,7 +64,7 @@ def opencode(world: World, model: ModelServer) -> str:
     return "opencode"
 
 
-@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.agents) for name in agents.PACKAGES])
+@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.agents) for name in agents.NPM])
 def real(request: pytest.FixtureRequest, world: World, model: ModelServer) -> str:
     """Each of the real agents in turn; the value is its type."""
     agents.set_up(world, model, request.param)

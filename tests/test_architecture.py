@@ -4,6 +4,7 @@ Each rule is a function from a file to what is wrong in it; `PLANTED` shows that
 """
 
 import ast
+import itertools
 import re
 import subprocess
 import sys
@@ -231,7 +232,7 @@ def python_never_looks_into_the_folder_we_stand_in(source: Source) -> list[str]:
     wrong = []
     for node in ast.walk(source.tree):
         words = node.args if isinstance(node, ast.Call) else node.elts if isinstance(node, ast.List | ast.Tuple) else []
-        for one, following in zip(words, words[1:], strict=False):
+        for one, following in itertools.pairwise(words):
             runs = isinstance(following, ast.Constant) and following.value in ("-m", "-c")
             if ast.unparse(one) == "sys.executable" and runs and source.module != "tasks":
                 wrong.append(f"{ast.unparse(node)}: -P is missing")

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
-from pathlib import Path, PurePath
+from collections.abc import Iterator
+from pathlib import PurePath
 from typing import Any, ClassVar
 from uuid import uuid4
 
 from mng import lenient
 from mng.agents import tmux
+from mng.agents.claude_settings import (
+    CHOOSES_SESSION,
+    answers,
+    default_mode,
+    own_mode,
+    parsed,
+    settings,
+    without_session,
+    without_settings,
+)
 from mng.agents.hooked import Hooked, fields, hook_path, visible
 from mng.agents.types import Status, View, launch_words, program_of
-from mng.errors import UsageError
 from mng.host import Host
 from mng.records import AgentRecord
 from mng.roles.claude import INSTALL, claude
@@ -24,18 +32,20 @@ from mng.roles.role import Role
 from mng.roles.script import FILES, script
 from mng.shell import Cmd, cmd, joined, raw
 
-EVENTS = ("SessionStart", "UserPromptSubmit", "PreToolUse", "PermissionRequest", "PostToolUse", "Stop", "StopFailure",
-          "SessionEnd")  # fmt: skip
-CHOOSES_SESSION = {"--session-id": 1, "-r": 1, "--resume": 1, "-c": 0, "--continue": 0, "--fork-session": 0}
-BYPASS = "--dangerously-skip-permissions"
 REASONS = {"authentication_failed": "auth", "oauth_org_not_allowed": "auth", "billing_error": "limit",
            "rate_limit": "limit"}  # fmt: skip
-ANSWERED = ("theme", "customApiKeyResponses")  # at its first set-up
 LAG = 2.0  # seconds that the status file may be behind a hook
 OPENING = 1.0  # seconds between the hook before a tool and the dialog that asks for it, at most
 SETTLED = 0.6  # seconds after the end of a turn in which a menu may open that no hook announces
 SLOW = 3.0  # seconds after which a start-up without a prompt is looked at
-RULE = re.compile("\u2500{20,}")
+QUIET = 15.0  # seconds without a prompt, and without a sign on the screen, after which it must be waiting for somebody
+RULE = re.compile(
+    r"\u2500{20,}|\u2500{3,} [\u2191\u2193] \d+ more \u2500"
+)  # a long text has its further lines counted in the rule
+MODE = re.compile(r"([!#])(\s|$)")  # where the prompt's sign is else: what is typed is run, or remembered
+PASTED = re.compile(r'\s*<pasted_content id="(\w+)">\n(.*?)\n</pasted_content id="\1">\s*', re.DOTALL)
+WRAPPED = re.compile(r"<([\w-]+)(?: [^<>]*)?>\n?(.*?)\n?</\1(?: [^<>]*)?>", re.DOTALL)
+PERMISSIONS = ("permission prompt", "sandbox request", "worker request", "goal proposal")  # that it says it is waiting for
 ASKING = {  # what dialogs at start-up say
     "trust this folder": ("permission", "trust in the work dir"),
     "API key": ("auth", "whether to use the API key"),
@@ -61,6 +71,10 @@ class Claude(Hooked):
     rests: ClassVar[str] = """grep -Eq '"status": ?"(idle|waiting|shell)"' live"""
     takes_grants: ClassVar[bool] = True
     exit_words: ClassVar[frozenset[str]] = frozenset({"exit", "quit", ":q", ":q!", ":wq", ":wq!"})
+    # Since 2.1.321 blanks before it no longer make it a text; which words are commands, skills and plugins know alone.
+    command: ClassVar[re.Pattern[str]] = re.compile(r"\s*/[^\s/]+(?=\s|$)")
+    # Since 2.1.328 a larger paste reaches the model wrapped, as something that was pasted rather than said.
+    paste_limit: ClassVar[tuple[int, int]] = (3, 700)
     opens: ClassVar[re.Pattern[str]] = re.compile(r"(^|\s)@\S*$|\\$")
     pass_env: ClassVar[tuple[str, ...]] = (
         "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_BASE_URL", "ANTHROPIC_CUSTOM_HEADERS",
@@ -111,7 +125,8 @@ class Claude(Hooked):
             if not goes_on and record.plugin.get("branched_from"):
                 words = ["--resume", f"{folder}/branch.jsonl", "--fork-session", *words]
         args, theirs = without_settings(args, lambda path: host.runner.get([str(PurePath(record.work.path, path))]))
-        ours = settings(hook_path(host), folder, theirs, args, record.grants)
+        mode = "" if default_mode(theirs) else own_mode(host, record)
+        ours = settings(hook_path(host), folder, theirs, args, record.grants, mode)
         line = launch_words(self, record, words, "--settings", ours, args)
         # `live` leads to the status file of exactly this process: its pid stays the same through exec
         link = raw(
@@ -133,7 +148,7 @@ class Claude(Hooked):
         event, at = self.event(view)
         started = view.mtime(f"{view.folder}/activity/start")
         live = parsed(view.read(view.plugin("live")))
-        if live is None:
+        if live is None or (live and "status" not in live):
             return self.starting(view, started)
         says, since = live.get("status"), lenient.number(live.get("statusUpdatedAt")) / 1000
         name = event.get("hook_event_name", "")
@@ -144,14 +159,16 @@ class Claude(Hooked):
         if says == "busy":
             return Status("RUNNING", since=since, source="file")
         if says == "waiting":
-            return asks(lenient.text(live.get("waitingFor")), self.asked(view, since), since)
+            return asks(lenient.text(live.get("waitingFor")), self.asked(view, event, since), since)
         if says not in ("idle", "shell"):
             return Status("UNKNOWN", "its status file cannot be read", since=at or started, source="file")
         reason, detail = failure(event) if name == "StopFailure" else ("turn-end", "")
         return Status("WAITING", reason, detail, since=max(since, at), source="file")
 
-    def asked(self, view: View, since: float) -> str:
-        """The tool of the dialog that opened at that time."""
+    def asked(self, view: View, event: dict[str, str], since: float) -> str:
+        """The tool of the dialog that opened at that time: a dialog of auto mode has no hook of its own."""
+        if event.get("hook_event_name") == "PreToolUse":
+            return event.get("tool_name", "")
         near = view.mtime(view.plugin("permission")) > since - LAG
         return fields(view.read(view.plugin("permission"))).get("tool_name", "") if near else ""
 
@@ -162,10 +179,12 @@ class Claude(Hooked):
             for words, (reason, detail) in ASKING.items():
                 if words.lower() in screen.lower():
                     return Status("WAITING", reason, detail, since=started, source="screen")
+            if view.probe.now - max(started, view.pane.active) > QUIET:
+                return Status("WAITING", "dialog", "no prompt yet", since=view.pane.active, source="screen")
         return Status("RUNNING", "starting", since=started, source="file")
 
     def ready(self, view: View) -> bool:
-        return parsed(view.read(view.plugin("live"))) is not None
+        return "status" in (parsed(view.read(view.plugin("live"))) or {})
 
     def safe(self, view: View) -> bool:
         """Not between the hook before a tool and the dialog that may ask for it, nor when a turn has just ended."""
@@ -181,11 +200,25 @@ class Claude(Hooked):
 
     def box(self, screen: str) -> str | None:
         """Between the last two rules; what is dim there is only a hint of Claude's."""
+        found = framed(screen)
+        if found is None or not (found[0] or found[1].startswith("\u276f")):
+            return None
+        return (found[1] if found[0] else found[1][1:]).replace("\xa0", " ").strip()
+
+    def box_end(self, screen: str) -> str | None:
+        """All above the last rule: the upper one has left the screen."""
         rows = [visible(row) for row in screen.split("\n")]
         rules = [at for at, row in enumerate(rows) if RULE.match(row)]
-        if len(rules) < 2 or not rows[rules[-2] + 1].startswith("\u276f"):
-            return None
-        return "\n".join(rows[rules[-2] + 1 : rules[-1]])[1:].replace("\xa0", " ").strip()
+        return "\n".join(rows[: rules[-1]]).replace("\xa0", " ").strip() if rules else ""
+
+    def closed(self, screen: str) -> str:
+        """Its transcript, a menu or a suspended program shows no box; a box in shell mode runs what is typed."""
+        if self.box(screen) is not None:
+            return ""
+        found = framed(screen)
+        if found and (mode := MODE.match(found[1])):
+            return f"its input box is in the mode of {mode[1]!r}, in which it would not read a message"
+        return "its input box is not on the screen: another view is open, or the program is suspended"
 
     def stash(self, screen: str) -> tuple[str, ...]:
         """There is room for one."""
@@ -193,25 +226,32 @@ class Claude(Hooked):
 
     def received(self, view: View, text: str, mark: Any) -> str:
         """A turn that was typed, or an entry of its queue: what comes out of the queue went into it earlier."""
+        for line in self.since(view, mark):
+            if line.get("promptSource") == "typed" and same(said_by_user(line), text):
+                return "its transcript has the message"
+            if line.get("operation") == "enqueue" and same(line.get("content"), text):
+                return "in its queue, to be read after what it does now"
+        return ""
+
+    def heard(self, view: View, mark: Any) -> bool:
+        return any(line.get("operation") == "enqueue" or said_by_user(line) is not None for line in self.since(view, mark))
+
+    def since(self, view: View, mark: Any) -> Iterator[dict[str, Any]]:
+        """The lines of the transcript after the mark; all of one that was begun meanwhile."""
         path, size = mark
         now = self.transcript(view)
         for one, start in ((path, size), *([(now, 0)] if now != path else [])):
-            for line in entries(self.tail(view, one, start)):
-                if line.get("promptSource") == "typed" and plain(said_by_user(line)) == plain(text):
-                    return "its transcript has the message"
-                if line.get("operation") == "enqueue" and plain(line.get("content")) == plain(text):
-                    return "in its queue, to be read after what it does now"
-        return ""
+            yield from entries(self.tail(view, one, start))
 
     def answer(self, view: View, text: str) -> str | None:
         """What it wrote after the last turn with this text, by their times: the first answer may be written before its turn."""
         path, parts = self.transcript(view), None
         said = ((str(line.get("timestamp", "")), *turn(line)) for line in entries(self.tail(view, path)))
-        for _, asked, answers in sorted(said, key=lambda one: one[0]):
-            if plain(text) in asked:
+        for _, asked, told in sorted(said, key=lambda one: one[0]):
+            if any(same(one, text) for one in asked):
                 parts = list[str]()
             elif parts is not None:
-                parts += answers
+                parts += told
         return None if parts is None else "\n\n".join(parts)
 
 
@@ -224,68 +264,6 @@ def branched(record: AgentRecord, folder: str) -> Cmd:
     return joined(cmd("test", "-e", kept).either(Cmd(f"{{ {copy.line}; }}", copy.shown)), "", raw("\n"))
 
 
-def settings(script: str, folder: str, theirs: dict[str, Any], args: list[str], grants: list[str]) -> str:
-    """Of one run, on top of the user's own: a second --settings would replace the first, so that is in it."""
-    lines = {event: cmd("sh", script, event, folder).line for event in EVENTS}
-    hooks = {event: [{"hooks": [{"type": "command", "command": line, "timeout": 10}]}] for event, line in lines.items()}
-    both = {**hooks, **{event: [*there, *hooks.get(event, [])] for event, there in theirs.get("hooks", {}).items()}}
-    consent = {"skipDangerousModePermissionPrompt": True} if BYPASS in args else {}
-    allowed = {"permissions": {**(rules := theirs.get("permissions", {})), "allow": [*rules.get("allow", []), *grants]}}
-    return json.dumps({**consent, **theirs, **(allowed if grants else {}), "hooks": both})
-
-
-def without_settings(args: list[str], get: Callable[[str], dict[str, bytes]]) -> tuple[list[str], dict[str, Any]]:
-    """The user's words without --settings, and what the last of these said: JSON, or a file of it."""
-    kept, given, left = list[str](), "", list(args)
-    while left:
-        word = left.pop(0)
-        if word == "--":
-            return [*kept, word, *left], loaded(given, get)
-        if word == "--settings" and left:
-            given = left.pop(0)
-        elif word.startswith("--settings="):
-            given = word.partition("=")[2]
-        else:
-            kept.append(word)
-    return kept, loaded(given, get)
-
-
-def loaded(given: str, get: Callable[[str], dict[str, bytes]]) -> dict[str, Any]:
-    if not given:
-        return {}
-    try:
-        found = json.loads(given if given.lstrip().startswith("{") else next(iter(get(given).values()), b""))
-    except ValueError:
-        found = None
-    if not isinstance(found, dict):
-        raise UsageError(f"--settings {given[:60]}: neither JSON nor a file of it")
-    return found
-
-
-def without_session(args: list[str]) -> list[str]:
-    """The user's words without those that chose a session for the first start."""
-    kept, left = [], list(args)
-    while left:
-        word = left.pop(0)
-        values = CHOOSES_SESSION.get(word.partition("=")[0])
-        if word == "--" or values is None:
-            kept += [word, *left] if word == "--" else [word]
-            left = [] if word == "--" else left
-        elif values and "=" not in word and left and not left[0].startswith("-"):
-            left.pop(0)
-    return kept
-
-
-def answers() -> dict[str, Any]:
-    """What the user has answered to Claude Code here, so that on another host it does not ask again."""
-    account = Path(os.environ.get("CLAUDE_CONFIG_DIR") or Path.home(), ".claude.json")
-    try:
-        here = parsed(account.read_bytes()) or {}
-    except OSError:
-        here = {}
-    return {"hasCompletedOnboarding": True} | {key: here[key] for key in ANSWERED if key in here}
-
-
 def project(record: AgentRecord) -> str:
     """Where Claude Code notes trust: the main repository of a worktree, else the work dir."""
     work = record.work
@@ -294,15 +272,22 @@ def project(record: AgentRecord) -> str:
     return work.root or work.path
 
 
-def parsed(data: bytes) -> dict[str, Any] | None:
-    """None without a file; {} for one that is being written."""
-    return lenient.table(lenient.loaded(data)) if data else None
-
-
 def asks(waiting_for: str, tool: str, since: float) -> Status:
-    if tool == "AskUserQuestion" or waiting_for in ("input needed", "dialog open"):
-        return Status("WAITING", "question", "" if tool else waiting_for, since=since, source="file")
-    return Status("WAITING", "permission", tool or waiting_for, since=since, source="hook" if tool else "file")
+    """What a dialog wants: a question's tool says so; before any other tool it asks for permission; else what Claude calls it."""
+    if tool == "AskUserQuestion" or waiting_for == "input needed":
+        return Status("WAITING", "question", since=since, source="hook" if tool else "file")
+    if tool or waiting_for in PERMISSIONS:
+        return Status("WAITING", "permission", tool or waiting_for, since=since, source="hook" if tool else "file")
+    return Status("WAITING", "dialog", "" if waiting_for == "dialog open" else waiting_for, since=since, source="file")
+
+
+def framed(screen: str) -> tuple[bool, str] | None:
+    """What is between the last two rules of a screen with its colours, and whether it has lines above that don't fit."""
+    rows = [visible(row) for row in screen.split("\n")]
+    rules = [at for at, row in enumerate(rows) if RULE.match(row)]
+    if len(rules) < 2 or rules[-1] - rules[-2] < 2:
+        return None
+    return "\u2191" in rows[rules[-2]], "\n".join(rows[rules[-2] + 1 : rules[-1]])
 
 
 def failure(event: dict[str, str]) -> tuple[str, str]:
@@ -324,12 +309,20 @@ def said_by_user(line: dict[str, Any]) -> str | None:
     return content if isinstance(content, str) else "".join(lenient.text(part.get("text")) for part in lenient.tables(content))
 
 
-def turn(line: dict[str, Any]) -> tuple[list[str | None], list[str]]:
+def turn(line: dict[str, Any]) -> tuple[list[Any], list[str]]:
     """What a line says of a person, and what of the agent."""
     queued = lenient.table(line.get("attachment")).get("prompt") or line.get("content")  # read amid a turn, or later
     blocks = lenient.tables(lenient.table(line.get("message")).get("content")) if line.get("type") == "assistant" else []
     texts = [lenient.text(block.get("text")) for block in blocks if block.get("type") == "text"]
-    return [plain(said_by_user(line)), plain(queued)], texts
+    return [said_by_user(line), queued], texts
+
+
+def same(recorded: Any, text: str) -> bool:
+    """Whether what Claude recorded is the text: as it is, or in what Claude puts around that."""
+    if not isinstance(recorded, str):
+        return False
+    bare = WRAPPED.fullmatch(recorded.strip())
+    return plain(text) in (plain(recorded), plain(PASTED.sub(r"\2", recorded)), plain(bare[2]) if bare else None)
 
 
 def plain(text: Any) -> str | None:

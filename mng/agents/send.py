@@ -15,19 +15,21 @@ from mng.agents import tmux
 from mng.agents.agent import Agent
 from mng.agents.letter import Letter, mailbox
 from mng.agents.state import status
-from mng.agents.types import AgentType, Receipt, Status, View
+from mng.agents.types import AgentType, Receipt, Status, View, type_of
 from mng.errors import Blocked, MngError, NotAvailable, Unreachable, UsageError
+from mng.records import AgentRecord
 from mng.shell import Cmd, cmd
 
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 ENDED = ("STOPPED", "DONE", "FAILED", "REPLACED")
-DIALOGS = ("permission", "question")
+DIALOGS = ("permission", "question", "dialog")
 BLIND_GAP = 0.15  # seconds between text and Enter where the input box can't be read
 SHOWS = 0.5  # seconds until a pasted text is in the input box
 SWALLOWED = 1.0  # seconds after which a text that is still in the box did not get its Enter
 PASSES = 0.15  # seconds in which a waiting hook sees that it may go on
 RECORDS = 2.0  # seconds until a program has recorded what it took, seldom more
 LEAST = 10.0  # seconds that a typed message is looked for at least
+TAKES = 0.0003  # seconds that a program on a busy machine takes for each character of it, beside that
 
 
 def deliver(agent: Agent, text: str, *, key: str = "", timeout: float = 30.0, locked: bool = False) -> Receipt:
@@ -35,7 +37,7 @@ def deliver(agent: Agent, text: str, *, key: str = "", timeout: float = 30.0, lo
 
     `locked`: this process holds the lock of the one sender already.
     """
-    given, text = text, cleaned(agent, text)
+    given, text = text, typed_text(agent.kind, agent.name, text)
     hooks.before("message", agent=agent, text=text)
     receipt = delivered(agent, given, text, key, timeout, locked)
     hooks.after("message", agent=agent, text=text, receipt=receipt)
@@ -71,14 +73,26 @@ def alone(agent: Agent, held: ExitStack, timeout: float) -> None:
         raise Ended("blocked", f"{error.what}; nothing was typed") from None
 
 
-def cleaned(agent: Agent, text: str) -> str:
-    """The text as it is typed; UsageError for one that says nothing or would end the program."""
+def typed_text(kind: AgentType, name: str, text: str) -> str:
+    """The text as it is typed; UsageError for one that says nothing, would end the program or be carried out by it."""
     text = CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n")).encode(errors="replace").decode()
     if not text.strip():
         raise UsageError("the message is empty")
-    if text.strip() in agent.kind.exit_words:
-        raise UsageError(f"{text.strip()!r} would end {agent.name}", f"to end it: mng stop {agent.name}")
-    return agent.kind.clean(text)
+    if text.strip() in kind.exit_words:
+        raise UsageError(f"{text.strip()!r} would end {name}", f"to end it: mng stop {name}")
+    if found := kind.command.match(text):
+        word = found[0].strip()
+        raise UsageError(
+            f"{name} would carry out {word} as a command of its program instead of reading it",
+            f"to say it, put a word before it; to run it, type it yourself: mng connect {name}",
+        )
+    return kind.clean(text)
+
+
+def check_messages(record: AgentRecord, *texts: str) -> None:
+    """UsageError if one that is given is none that could be typed; for before anything is made."""
+    for text in filter(None, texts):
+        typed_text(type_of(record), record.name, text)
 
 
 class Ended(Exception):
@@ -138,6 +152,9 @@ class Delivery:
         view, _ = self.look()
         if evidence := self.kind.received(view, self.text, letter.mark):
             return Receipt("delivered", evidence)
+        if self.kind.heard(view, letter.mark):
+            return Receipt("unknown", "its record has other words since an earlier attempt, which may be this message; "
+                                      "it is not typed again under this key")  # fmt: skip
         view = self.open_prompt()
         box = self.box(view)
         if self.kind.by_api or (box is not None and (not box or not self.holds(box))):
@@ -163,12 +180,19 @@ class Delivery:
             ready = now.state in ("RUNNING", "WAITING") and self.kind.ready(view)
             if now.state == "WAITING" and (now.reason in DIALOGS or not ready):
                 raise Ended("blocked", f"it waits for {asked(now)}; nothing was typed")
+            why = f"it takes no messages: {now.state} {now.reason}".rstrip()
             if ready and (self.kind.by_api or self.kind.safe(view)):
-                return view
+                why = self.closed(view)
+                if not why:
+                    return view
             if time.monotonic() > self.end:
                 outcome = "unknown" if now.state == "UNKNOWN" else "blocked"
-                raise Ended(outcome, f"it takes no messages: {now.state} {now.reason}; nothing was typed")
+                raise Ended(outcome, f"{why}; nothing was typed")
             time.sleep(0.1)
+
+    def closed(self, view: View) -> str:
+        """Why its terminal would not take what is typed for a message: another view is open, the program is suspended."""
+        return self.kind.closed(self.screen(view)) if self.sees_box else ""
 
     def box(self, view: View) -> str | None:
         return self.kind.box(self.screen(view)) if self.sees_box else None
@@ -198,9 +222,8 @@ class Delivery:
 
     def paste(self, view: View) -> None:
         assert view.pane
-        buffer = f"mng-{secrets.token_hex(4)}"
-        line = tmux.paste(view.pane.id, buffer)
-        done = self.agent.host.runner.run(self.closed_gate(view, line), stdin=self.text.encode(), check=False)
+        line, script = tmux.paste(view.pane.id, f"mng-{secrets.token_hex(4)}", pieces(self.text, *self.kind.paste_limit))
+        done = self.agent.host.runner.run(self.closed_gate(view, line), stdin=script, check=False)
         if done.code:
             _, now = self.look()
             if now.state in ENDED:
@@ -210,16 +233,16 @@ class Delivery:
     def enter(self, letter: Letter, view: View) -> Receipt:
         """Press Enter until the record has the message, never while anything but the prompt would get it."""
         self.shown(view)
-        last = time.monotonic() + LEAST
-        now, box = Status("RUNNING"), None
+        last = time.monotonic() + LEAST + len(self.text) * TAKES
+        now, screen = Status("RUNNING"), ""
         while time.monotonic() < last:
             if self.kind.gate:
                 self.agent.host.runner.run(self.closed_gate(view, cmd("true")))
-            box = self.box(view)
+            screen = self.screen(view) if self.sees_box else ""
             view, now = self.look()  # last of all, so that the least can happen before the Enter
             if now.state in ENDED:
                 return self.died(letter, view, now)
-            if self.wants_enter(view, now, box):
+            if self.wants_enter(view, now, screen):
                 self.press(view, "Enter")
                 self.pressed += 1
             if evidence := self.recorded(letter, view):
@@ -230,16 +253,22 @@ class Delivery:
                 break
         if now.state == "WAITING" and now.reason in DIALOGS:
             return Receipt("blocked", f"{asked(now)} opened while the message was typed; it was not sent")
-        where = "is still in its input box" if box else "is not in its record"
+        where = "is still in its input box" if self.sees_box and self.kind.box(screen) else "is not in its record"
         return Receipt("unknown", f"typed, and Enter pressed {self.pressed} times, but the message {where}")
 
-    def wants_enter(self, view: View, now: Status, box: str | None) -> bool:
+    def wants_enter(self, view: View, now: Status, screen: str) -> bool:
         """An open prompt, and the text in it as far as that can be seen."""
         if now.state not in ("RUNNING", "WAITING") or now.reason in DIALOGS or not self.kind.safe(view):
             return False
-        if not self.pressed:
-            return True
-        return self.holds(box) if box is not None else self.pressed < self.kind.enters
+        return not self.pressed or self.is_there(screen)
+
+    def is_there(self, screen: str) -> bool:
+        """Whether the text is still in the box; where that can't be told, it may be until some Enters were pressed."""
+        box = self.kind.box(screen) if self.sees_box else None
+        if box is None:
+            end = self.kind.box_end(screen)
+            return self.pressed < self.kind.enters if end is None else self.holds(end)
+        return self.holds(box)
 
     def recorded(self, letter: Letter, view: View) -> str:
         """The evidence, waited for as long as it usually takes; not so long while the box still holds the text."""
@@ -299,6 +328,21 @@ class Delivery:
         return True
 
 
+def pieces(text: str, lines: int, most: int) -> list[str]:
+    """The text in parts of at most so many lines and characters (0: any number), none of them empty."""
+    parts = text.splitlines(keepends=True) if lines or most else [text]
+    found = [""]
+    for part in parts:
+        while part:
+            room = most - len(found[-1]) if most else len(part)
+            if found[-1] and (room < len(part) or (lines and found[-1].count("\n") + 1 >= lines)):
+                found.append("")
+                continue
+            found[-1] += part[:room]
+            part = part[room:]
+    return found
+
+
 def squeeze(text: str) -> str:
     """What of a text survives being shown in a terminal."""
     return "".join(unicodedata.normalize("NFC", text).split())
@@ -312,7 +356,7 @@ def answer(agent: Agent, text: str, timeout: float = 3600.0) -> str:
     """What it says to a message just delivered, once its turn is over; Blocked if it needs a person first."""
     if type(agent.kind).answer is AgentType.answer:
         raise NotAvailable(f"{agent.name}: a program of type {agent.kind.name} does not tell what it answers")
-    text = cleaned(agent, text)
+    text = typed_text(agent.kind, agent.name, text)
     end, since = time.monotonic() + timeout, 0.0
     while True:
         view = agent.view()

@@ -54,10 +54,24 @@ def rename_session(session: str, new: str) -> Cmd:
     return tmux("rename-session", "-t", f"={session}", new)
 
 
-def paste(pane: str, buffer: str) -> Cmd:
-    """What is on stdin, as one bracketed paste; into a dead pane nothing: there tmux 3.3 crashes."""
-    typed, dropped = f"paste-buffer -p -r -d -b {buffer} -t {pane}", f"delete-buffer -b {buffer}"
-    return tmux("load-buffer", "-b", buffer, "-", [";", "if-shell", "-F", "-t", pane, "#{pane_dead}", dropped, typed])
+def paste(pane: str, buffer: str, pieces: list[str]) -> tuple[Cmd, bytes]:
+    """The line that pastes each piece as one bracketed paste, and its stdin: a text is no word that `ps` could show.
+
+    Into a dead pane nothing is pasted: there tmux 3.3 crashes.
+    """
+    lines = []
+    for number, piece in enumerate(pieces):
+        name = f"{buffer}-{number}"
+        typed, dropped = f"paste-buffer -p -r -d -b {name} -t {pane}", f"delete-buffer -b {name}"
+        lines.append(f"set-buffer -b {name} -- {quoted(piece)}")
+        lines.append(f"if-shell -F -t {pane} '#{{pane_dead}}' '{dropped}' '{typed}'")
+    return tmux("source-file", "-"), ("\n".join(lines) + "\n").encode()
+
+
+def quoted(text: str) -> str:
+    """A word of tmux's command language."""
+    # A newline is spelled out: after a backslash tmux joins the lines, even between quotes.
+    return "'" + text.replace("'", "'\\''").replace("\n", "'\"\\n\"'") + "'"
 
 
 def press(pane: str, *keys: str) -> Cmd:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import shlex
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
@@ -24,7 +25,7 @@ class Status(NamedTuple):
     """What an agent does, why, since when (epoch seconds), and who says so: hook, file, process, screen, record."""
 
     state: State
-    reason: str = ""  # of WAITING: turn-end, permission, question, auth, limit; else free words
+    reason: str = ""  # of WAITING: turn-end, permission, question, dialog (any other), auth, limit; else free words
     detail: str = ""  # what it waits for: the tool of a permission
     since: float = 0.0
     source: str = "process"
@@ -75,6 +76,8 @@ class AgentType:
     pass_env: ClassVar[tuple[str, ...]] = ()  # what the program reads of the caller's environment: accounts, addresses
     account: ClassVar[tuple[str, ...]] = ()  # variables and ~/files, one of which it has that is logged in (`~/FILE#WORD`)
     exit_words: ClassVar[frozenset[str]] = frozenset()  # messages that would end the program
+    command: ClassVar[re.Pattern[str]] = re.compile("(?!)")  # messages that it carries out as its own, however they are typed
+    paste_limit: ClassVar[tuple[int, int]] = (0, 0)  # lines and characters of one paste that are shown as typed; 0: any number
     takes_grants: ClassVar[bool] = False  # rules of what it may do without asking
     by_api: ClassVar[bool] = False  # takes messages by `hand_over`; else they are pasted into its terminal
     enters: ClassVar[int] = 5  # how often Enter may be pressed for one message: an Enter can be lost, a text is not
@@ -122,6 +125,14 @@ class AgentType:
         """The text in the input box, by a screen with its colours; None where that can't be told."""
         return None
 
+    def box_end(self, screen: str) -> str | None:
+        """Of a box that is taller than the screen, at least what is last in it, if it is one; None where that can't be told."""
+        return None
+
+    def closed(self, screen: str) -> str:
+        """Why what is typed now would not be read as a message; "" if it would, or if that can't be told."""
+        return ""
+
     def stash(self, screen: str) -> tuple[str, ...]:
         """Keys that put a person's draft aside until the next message is sent; () where it would be lost."""
         return ()
@@ -137,6 +148,10 @@ class AgentType:
     def received(self, view: View, text: str, mark: Any) -> str:
         """The evidence that the program took the message after `mark`; "" while there is none."""
         return ""
+
+    def heard(self, view: View, mark: Any) -> bool:
+        """Whether a person, or anybody typing, said anything after `mark`, whatever it was."""
+        return False
 
     def answer(self, view: View, text: str) -> str | None:
         """What it said after the last message with this text; None while it does not know of that."""

@@ -18,6 +18,7 @@ from mng.agents.creation import Plan, available, build, fit
 from mng.agents.grants import granted
 from mng.agents.hosting import adopt, awake, not_left_empty
 from mng.agents.row import AgentRow
+from mng.agents.send import check_messages, deliver
 from mng.agents.team import Team
 from mng.agents.types import Chosen, Receipt, choose
 from mng.cli.command import command
@@ -177,6 +178,7 @@ def create(c: Context, o: CreateOptions) -> AgentRow:
 def carried_out(plan: Plan, o: CreateOptions) -> AgentRow:
     """The plan's agent, made, with its first message, and connected to; or with --dry-run only told of."""
     message = first_message(o)
+    check_messages(plan.record, message, plan.record.resume_message)
     if o.dry_run:
         output.note(f"would create {plan.record.name}: {plan.record.work.kind} {plan.record.work.path}")
         return Agent(plan.record, plan.host).row()
@@ -231,8 +233,6 @@ def carry_on(agent: Agent, o: CreateOptions, *, fresh: bool, message: str = "") 
         return agent.row()
     agent.survives()
     if message:
-        from mng.agents.send import deliver
-
         told(agent, deliver(agent, message, timeout=max(o.ready_timeout, 30.0)))
     elif o.await_ready:
         agent.wait("ready", o.ready_timeout)

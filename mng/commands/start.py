@@ -9,6 +9,7 @@ from mng.agents.agent import Agent
 from mng.agents.attaching import go_to
 from mng.agents.hosting import awake, back
 from mng.agents.team import Team
+from mng.agents.types import Receipt
 from mng.cli.chosen import Outcome, chosen, side_by_side
 from mng.cli.command import command
 from mng.cli.options import CommonOptions, Options, option
@@ -100,7 +101,10 @@ def started(agent: Agent, team: Team, o: Start) -> Outcome:
     if agent.record.resume_message:
         from mng.agents.send import deliver
 
-        receipt = deliver(agent, agent.record.resume_message, timeout=30)
+        try:
+            receipt = deliver(agent, agent.record.resume_message, timeout=30)
+        except UsageError as error:  # kept by an mng that did not know that the program would not read it
+            receipt = Receipt("blocked", error.what)
         if receipt.outcome != "delivered":
             output.warn(f"{agent.name}: the resume message is {receipt.outcome}: {receipt.evidence}")
     return told.model_copy(update={"result": "started", "detail": ""})

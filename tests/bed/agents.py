@@ -6,56 +6,77 @@ ask before `TOOL[chmod 600 made.txt] PERM` (see model_server.py for these words)
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
-from shutil import which
 from typing import Any
 
 from tests.bed.model_server import ModelServer
 from tests.bed.need import missing
 from tests.bed.world import World
 
-PACKAGES = {
-    "claude": "@anthropic-ai/claude-code@2.1.197",
-    "codex": "@openai/codex@0.169.0",
-    "opencode": "opencode-ai@1.18.33",
-}
+NPM = {"claude": "@anthropic-ai/claude-code", "codex": "@openai/codex", "opencode": "opencode-ai"}
+VERSIONS: dict[str, list[str]] = tomllib.loads((Path(__file__).parents[2] / "mng/agents/versions.toml").read_text())
 PLACE = Path(os.environ.get("MNG_TEST_AGENTS") or Path.home() / ".cache" / "mng-test-agents")
-# Both put their program in its place after installation; newer npm runs such scripts only where a package.json says so.
-SCRIPTS = {"@anthropic-ai/claude-code": True, "opencode-ai": True}
+# Some put their program in its place after installation; newer npm runs such scripts only where a package.json says so.
+SCRIPTS = dict.fromkeys(NPM.values(), True)
+# Beside the newest of all, so that what is mended for the newest does not break the oldest: these tests run with both.
+ALSO_OLDEST = ("claude",)
 
 
-def program(name: str) -> Path:
-    return PLACE / "node_modules" / ".bin" / name
+def version(name: str) -> str:
+    """The one that tests run: MNG_TEST_CLAUDE=2.1.240 (and so on for the others), else the newest that is pinned."""
+    return os.environ.get(f"MNG_TEST_{name.upper()}") or VERSIONS[name][-1]
 
 
-def installed(name: str) -> bool:
-    """At the pinned version?"""
-    package, _, version = PACKAGES[name].rpartition("@")
-    about = PLACE / "node_modules" / package / "package.json"
-    return program(name).exists() and json.loads(about.read_text())["version"] == version
+def oldest_and_newest(name: str) -> list[str]:
+    """What the tests of one program are run with; the one asked for, if one is."""
+    asked = os.environ.get(f"MNG_TEST_{name.upper()}")
+    return [asked] if asked else [VERSIONS[name][0], VERSIONS[name][-1]]
 
 
-def install() -> None:
-    """`python -m tests.bed.agents`: what is missing, with npm."""
-    if not all(installed(name) for name in PACKAGES):
-        PLACE.mkdir(parents=True, exist_ok=True)
-        pinned = dict(package.rsplit("@", 1) for package in PACKAGES.values())
-        write(PLACE / "package.json", {"private": True, "dependencies": pinned, "allowScripts": SCRIPTS})
-        subprocess.run(["npm", "install", "--no-fund", "--no-audit"], check=True, cwd=PLACE)
-    for name in PACKAGES:
-        done = subprocess.run([program(name), "--version"], capture_output=True, text=True, timeout=120)
-        if done.returncode:
-            sys.exit(f"{name} does not run:\n{done.stdout}{done.stderr}")
-        print(f"{name}: {done.stdout.strip()}")
+def program(name: str, which: str = "") -> Path:
+    return folder(name, which or version(name)) / "node_modules" / ".bin" / name
 
 
-def set_up(world: World, model: ModelServer, name: str) -> None:
+def folder(name: str, which: str) -> Path:
+    return PLACE / f"{name}-{which}"
+
+
+def installed(name: str, which: str = "") -> bool:
+    """At exactly that version?"""
+    which = which or version(name)
+    about = folder(name, which) / "node_modules" / NPM[name] / "package.json"
+    return program(name, which).exists() and json.loads(about.read_text())["version"] == which
+
+
+def install(name: str, which: str) -> str:
+    """With npm, if it is missing; what the program says of its version."""
+    if not installed(name, which):
+        place = folder(name, which)
+        place.mkdir(parents=True, exist_ok=True)
+        write(place / "package.json", {"private": True, "dependencies": {NPM[name]: which}, "allowScripts": SCRIPTS})
+        subprocess.run(["npm", "install", "--no-fund", "--no-audit"], check=True, cwd=place)
+    done = subprocess.run([program(name, which), "--version"], capture_output=True, text=True, timeout=120)
+    if done.returncode:
+        sys.exit(f"{name} {which} does not run:\n{done.stdout}{done.stderr}")
+    return done.stdout.strip()
+
+
+def install_all() -> None:
+    """`python -m tests.bed.agents`: those that scripts/test.sh runs."""
+    for name in NPM:
+        for which in dict.fromkeys(oldest_and_newest(name) if name in ALSO_OLDEST else [version(name)]):
+            print(f"{name}: {install(name, which)}", flush=True)
+
+
+def set_up(world: World, model: ModelServer, name: str, which: str = "") -> None:
     """Put the agent on the world's PATH with its user's settings in the world's HOME."""
-    if not installed(name) or not which("node"):
-        missing(f"{PACKAGES[name]} is not installed in {PLACE}")
-    (world.bin / name).symlink_to(program(name))
+    if not installed(name, which) or not shutil.which("node"):
+        missing(f"{name} {which or version(name)} is not installed in {PLACE}")
+    (world.bin / name).symlink_to(program(name, which))
     for command in ("CREATE", "CLONE", "MIGRATE"):
         world.env[f"MNG_COMMANDS_{command}_READY_TIMEOUT"] = "60"  # a busy machine starts them late
     {"claude": claude, "codex": codex, "opencode": opencode}[name](world, model.url)
@@ -128,4 +149,4 @@ def write(path: Path, content: object) -> None:
 
 
 if __name__ == "__main__":
-    install()
+    install_all()

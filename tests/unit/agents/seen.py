@@ -1,7 +1,6 @@
 """An agent as a probe might have seen it: files in a folder, a pane with a title, a runner with a script."""
 
 import os
-import time
 from pathlib import Path
 
 from mng.agents.types import View
@@ -36,6 +35,7 @@ class Seen:
         """What a command prints that has this word in it."""
         self.runner.answers.update(lines)
 
-    def view(self, title: str = "repo", now: float = NOW) -> View:
-        pane = Pane("%1", 1, False, 0, 0, ID, "codex", False, time.time(), time.time(), "mng-a", title)
+    def view(self, title: str = "repo", now: float = NOW, silent: float = 0) -> View:
+        """`silent`: seconds since its terminal printed anything."""
+        pane = Pane("%1", 1, False, 0, 0, ID, "codex", False, NOW - 100, now - silent, "mng-a", title)
         return View(self.record, self.host, Probe([pane], self.runner.tree(), now), pane)

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from mng.agents.claude import Claude, plain, project, without_session, without_settings
+from mng.agents.claude import Claude, plain, project
+from mng.agents.claude_settings import without_session, without_settings
 from mng.agents.hooked import visible
 from mng.agents.types import Status
 from mng.errors import UsageError
@@ -45,6 +46,19 @@ def state(seen: Seen) -> tuple[str, str, str]:
 def test_before_its_prompt_it_is_starting(seen: Seen) -> None:
     assert state(seen) == ("RUNNING", "starting", "")
     assert not CLAUDE.ready(seen.view())
+
+
+def test_a_start_up_that_shows_no_prompt_and_prints_nothing_waits_for_somebody(seen: Seen) -> None:
+    assert CLAUDE.status(seen.view(silent=60))[:3] == ("WAITING", "dialog", "no prompt yet")
+    assert not CLAUDE.ready(seen.view(silent=60))
+
+
+def test_a_status_file_without_a_status_is_a_start_up(seen: Seen) -> None:
+    seen.wrote("live", json.dumps({"pid": 7, "sessionId": "s", "version": "2.1.332"}))
+    assert state(seen) == ("RUNNING", "starting", "")
+    assert not CLAUDE.ready(seen.view())
+    live(seen, "idle")
+    assert CLAUDE.ready(seen.view())
 
 
 @pytest.mark.parametrize(
@@ -105,8 +119,28 @@ def test_questions_are_questions(seen: Seen) -> None:
     live(seen, "waiting", ago=9, waitingFor="permission prompt")
     hook(seen, "PermissionRequest", ago=9, tool_name="AskUserQuestion")
     assert state(seen)[:2] == ("WAITING", "question")
-    live(seen, "waiting", ago=1, waitingFor="dialog open")
-    assert state(seen) == ("WAITING", "question", "dialog open")
+    live(seen, "waiting", ago=1, waitingFor="input needed")
+    hook(seen, "Stop", ago=30)
+    assert state(seen) == ("WAITING", "question", "")
+
+
+def test_a_dialog_before_a_tool_asks_for_that_tool_though_no_hook_announced_it(seen: Seen) -> None:
+    hook(seen, "PermissionRequest", ago=3, tool_name="Write")  # an earlier one
+    hook(seen, "PreToolUse", ago=2, tool_name="Bash")
+    for says in ("dialog open", "permission prompt"):
+        live(seen, "waiting", ago=1, waitingFor=says)
+        assert state(seen) == ("WAITING", "permission", "Bash")
+
+
+@pytest.mark.parametrize(
+    ("says", "waits"),
+    [("dialog open", ("dialog", "")), ("new in the next version", ("dialog", "new in the next version")),
+     ("goal proposal", ("permission", "goal proposal")), ("sandbox request", ("permission", "sandbox request"))],
+)  # fmt: skip
+def test_what_a_dialog_wants_is_told_as_far_as_it_is_known(seen: Seen, says: str, waits: tuple[str, str]) -> None:
+    hook(seen, "Stop", ago=30)
+    live(seen, "waiting", ago=1, waitingFor=says)
+    assert state(seen) == ("WAITING", *waits)
 
 
 @pytest.mark.parametrize(
@@ -167,6 +201,29 @@ def test_the_box_is_between_the_last_rules(box: str, text: str) -> None:
     assert CLAUDE.box(screen) == text
 
 
+def test_a_long_text_counts_its_further_lines_in_the_rule() -> None:
+    screen = f"\u276f earlier\n\u2500\u2500\u2500 \u2191 50 more {RULE}\n  line 50\n  line 51\n{RULE}\n  ? for shortcuts"
+    assert CLAUDE.box(screen) == "line 50\n  line 51"
+    assert CLAUDE.closed(screen) == ""
+
+
+@pytest.mark.parametrize(
+    ("screen", "why"),
+    [
+        (f"{RULE}\n\u276f\xa0\n{RULE}\n ? for shortcuts", ""),
+        (f"{RULE}\n!\xa0\n{RULE}\n ! for shell mode", "mode of '!'"),
+        (f"{RULE}\n! ls\n{RULE}\n ! for shell mode", "mode of '!'"),
+        (f"\u276f said before\n{RULE}\n Showing detailed transcript", "not on the screen"),
+        (f"{RULE}\n Bash command\n  rm -rf\n{RULE}\n 1. Yes", "not on the screen"),
+        ("Claude Code is suspended. Run `fg` to bring it back.", "not on the screen"),
+        ("", "not on the screen"),
+    ],
+)
+def test_where_a_message_would_not_be_read(screen: str, why: str) -> None:
+    told = CLAUDE.closed(screen)
+    assert why in told if why else told == ""
+
+
 @pytest.mark.parametrize("screen", ["", RULE, f"{RULE}\n Bash command\n{RULE}", f"x\n{RULE}\n\u276f hi"])
 def test_a_screen_without_a_box(screen: str) -> None:
     assert CLAUDE.box(screen) is None
@@ -187,7 +244,7 @@ def test_what_is_dim_is_not_there() -> None:
 @pytest.mark.parametrize(
     ("text", "typed"),
     [
-        ("plain", "plain"), ("/help", " /help"), ("!ls", " !ls"), ("#x", "#x"), ("a @file", "a @file "), ("@f", "@f "),
+        ("plain", "plain"), ("/etc/x", " /etc/x"), ("!ls", " !ls"), ("#x", "#x"), ("a @file", "a @file "), ("@f", "@f "),
         ("a@b.c", "a@b.c"), ("end\\", "end\\ "), ("end \n\n", "end"), ("two\nlines", "two\nlines"), ("-x", "-x"),
     ],
 )  # fmt: skip
@@ -216,6 +273,16 @@ def user(text: Any, source: str = "typed", kind: str = "human") -> dict[str, Any
         ({"type": "user", "message": {"content": [{"type": "tool_result", "content": "hi"}]}}, False),
         ({"type": "assistant", "message": {"content": [{"type": "text", "text": "hi"}]}}, False),
         (user("hi there"), False),
+        (user('\n\n<pasted_content id="e1f0">\nhi\n</pasted_content id="e1f0">\n'), True),
+        (
+            {
+                "type": "queue-operation",
+                "operation": "enqueue",
+                "content": '<pasted_content id="e1f0">\nhi\n</pasted_content id="e1f0">',
+            },
+            True,
+        ),
+        (user('<of_the_next_version kind="x">hi</of_the_next_version>'), True),
     ],
 )
 def test_only_a_new_entry_with_the_same_text_is_evidence(seen: Seen, line: dict[str, Any], taken: bool) -> None:
@@ -248,6 +315,24 @@ def test_the_answer_is_what_follows_the_last_turn_with_the_text(seen: Seen) -> N
     seen.answers(tail=transcript(user("hi"), says("old"), user("x"), says("y"), user("hi"), says("a"), says("b")))
     assert CLAUDE.answer(seen.view(), "hi") == "a\n\nb"
     assert CLAUDE.answer(seen.view(), "never") is None
+
+
+def test_an_answer_to_what_was_wrapped_is_found(seen: Seen) -> None:
+    said = {"type": "assistant", "message": {"content": [{"type": "text", "text": "yes"}]}}
+    hook(seen, "SessionStart")
+    seen.answers(tail=transcript(user('\n<pasted_content id="0a1b">\nhi\nho\n</pasted_content id="0a1b">\n'), said))
+    assert CLAUDE.answer(seen.view(), "hi\nho") == "yes"
+
+
+@pytest.mark.parametrize(
+    ("line", "heard"),
+    [(user("anything"), True), ({"type": "queue-operation", "operation": "enqueue", "content": "x"}, True),
+     (user("x", kind="task-notification"), False), ({"type": "assistant", "message": {"content": []}}, False)],
+)  # fmt: skip
+def test_that_anything_was_said_since_is_told(seen: Seen, line: dict[str, Any], heard: bool) -> None:
+    hook(seen, "SessionStart")
+    seen.answers(tail=transcript(line))
+    assert CLAUDE.heard(seen.view(), ["/t.jsonl", 0]) is heard
 
 
 def test_messages_are_compared_as_claude_keeps_them() -> None:
@@ -302,6 +387,30 @@ def test_settings_that_were_typed_are_part_of_ours(seen: Seen) -> None:
     )  # fmt: skip
     with pytest.raises(UsageError, match="neither JSON nor a file"):
         without_settings(["--settings", "gone"], lambda path: {})
+
+
+def launched(seen: Seen, *args: str) -> dict[str, Any]:
+    """The settings that a run is started with."""
+    line = CLAUDE.launch(record(*args, session_id="S"), seen.host, resume=False).line
+    return dict(json.loads(line.split("--settings '")[1].rpartition("}'")[0].replace("'\"'\"'", "'") + "}"))
+
+
+def test_the_permission_mode_of_the_user_is_repeated_unless_something_nearer_says_another(seen: Seen) -> None:
+    def has(path: str, mode: str) -> None:
+        seen.runner.files[path] = json.dumps({"permissions": {"defaultMode": mode}}).encode()
+
+    assert "permissions" not in launched(seen)
+    has(f"{seen.host.home}/.claude/settings.json", "default")
+    assert launched(seen)["permissions"] == {"defaultMode": "default"}
+    assert launched(seen, "--settings", '{"permissions": {"defaultMode": "plan"}}')["permissions"] == {"defaultMode": "plan"}
+    has("/w/a/.claude/settings.local.json", "acceptEdits")
+    assert "permissions" not in launched(seen)
+
+
+def test_settings_that_are_none_of_ours_do_not_stop_it(seen: Seen) -> None:
+    for text in (b"{", b"[]", b'{"permissions": []}', b'{"permissions": {"defaultMode": 7}}'):
+        seen.runner.files[f"{seen.host.home}/.claude/settings.json"] = text
+        assert "permissions" not in launched(seen)
 
 
 def test_the_bypass_that_was_typed_is_not_asked_about_again(seen: Seen) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -96,13 +98,19 @@ class Terminal(LocalRunner):
         self.lines.append(line)
         if "list-panes" in line:
             return Done(0, self.pane.encode())
-        if "paste-buffer" in line:
-            self.program.paste(stdin.decode())
+        if "source-file" in line:
+            self.program.paste(pasted(stdin.decode()))
             return super().run(Cmd(line.partition(" && ")[0], ""))
         if "send-keys" in line:
             self.program.press(line.split()[-1])
             return Done(0)
         return Done(0) if "capture-pane" in line else super().run(command, stdin=stdin, **how)
+
+
+def pasted(script: str) -> str:
+    """The text that tmux would paste, by the script that it is given."""
+    sets = [line.replace("'\"\\n\"'", "\n") for line in script.splitlines() if line.startswith("set-buffer")]
+    return "".join(shlex.split(line)[-1] for line in sets)
 
 
 class Puppet(Agent):
@@ -381,3 +389,37 @@ def test_a_program_that_tells_nothing_has_no_answers(agent: Puppet) -> None:
 def test_panes_are_parsed_as_the_tests_write_them(agent: Puppet) -> None:
     pane = agent.view().pane
     assert isinstance(pane, Pane) and not pane.dead
+
+
+# --- in pieces, and where it would not be read
+
+
+def test_a_text_is_pasted_in_pieces_that_say_the_same() -> None:
+    texts = ["x", "a\nb\nc\nd\ne", "w" * 1500, "\n\n\n\n", "one\n" * 9 + "y" * 701, "\u2028a\x85b\n\n\n\nc", "end\n"]
+    for text in texts:
+        for lines, most in ((3, 700), (0, 0), (1, 1), (3, 0), (0, 5)):
+            found = send.pieces(text, lines, most)
+            assert "".join(found) == text and all(found)
+            assert not lines or all(piece.count("\n") < max(lines, 2) for piece in found)
+            assert not most or all(len(piece) <= most for piece in found)
+
+
+def test_a_command_is_refused_and_not_typed(agent: Puppet, program: Program) -> None:
+    program.command = re.compile(r"\s*/\w+(?=\s|$)")  # type: ignore[misc]
+    with pytest.raises(UsageError, match="would carry out /clear as a command"):
+        deliver(agent, " /clear now")
+    assert deliver(agent, "say /clear").outcome == "delivered"
+    assert program.taken == ["say /clear"]
+
+
+def test_nothing_is_typed_where_it_would_not_be_read(agent: Puppet, program: Program) -> None:
+    program.closed = lambda screen: "its input box is in shell mode"  # type: ignore[method-assign]
+    receipt = deliver(agent, "rm -rf /", timeout=0.2)
+    assert receipt == Receipt("blocked", "its input box is in shell mode; nothing was typed")
+    assert not program.text and not program.enters_pressed
+
+
+def test_a_view_that_is_closed_again_is_waited_for(agent: Puppet, program: Program) -> None:
+    looks = iter(["a menu is open", "a menu is open", ""])
+    program.closed = lambda screen: next(looks, "")  # type: ignore[method-assign]
+    assert deliver(agent, "hello").outcome == "delivered"

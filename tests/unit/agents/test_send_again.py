@@ -75,6 +75,19 @@ def test_a_sender_killed_before_the_enter_leaves_only_that_to_do(agent: Puppet, 
     assert program.taken == ["hello"]
 
 
+def test_what_the_program_recorded_as_other_words_is_not_typed_again(agent: Puppet, program: Program) -> None:
+    def take_altered() -> None:
+        program.text = f"<wrapped>{program.text}"
+        program.submit()
+
+    program.on_enter = [take_altered]
+    assert deliver(agent, "hello", key="k").outcome == "unknown"
+    program.heard = lambda view, mark: len(program.taken) > mark  # type: ignore[method-assign]
+    again = deliver(agent, "hello", key="k")
+    assert again.outcome == "unknown" and "other words" in again.evidence
+    assert program.taken == ["<wrapped>hello"]
+
+
 def test_a_sender_killed_after_the_enter_did_it_all(agent: Puppet, program: Program) -> None:
     def take_and_kill() -> None:
         program.submit()

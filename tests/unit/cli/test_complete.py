@@ -206,7 +206,19 @@ def test_an_unwritable_cache_is_no_error(cached: Path, mng: Callable[[str], Ende
     assert mng("list").code == 0
 
 
-EVIL = ("`touch ran`", "$(touch ran)", "$(touch${IFS}ran)", "'a b'", '"q', "a;touch ran", "two\nlines", "*", "$HOME", "a|b", "x(e)")
+EVIL = (
+    "`touch ran`",
+    "$(touch ran)",
+    "$(touch${IFS}ran)",
+    "'a b'",
+    '"q',
+    "a;touch ran",
+    "two\nlines",
+    "*",
+    "$HOME",
+    "a|b",
+    "x(e)",
+)
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
