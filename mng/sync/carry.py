@@ -48,7 +48,6 @@ def carry(there: Runner, placement: Placement) -> list[str]:
         if not placement.whole:
             notes = staged(here, placement, folder, root)
         packed(here, root, tar)
-        tar.seek(0)
         made(there, work, UNPACK, tar)
     return notes
 
@@ -102,6 +101,7 @@ def streamed(runner: Runner, line: Cmd, file: IO[bytes], doing: str, stdin: byte
     if done.code:
         words = bytes(said).decode(errors="replace").strip()
         raise MngError(f"{doing}: {words or f'exit code {done.code}'}")
+    file.seek(0)
 
 
 def staged(here: Runner, placement: Placement, folder: str, root: str) -> list[str]:
@@ -124,7 +124,10 @@ def staged(here: Runner, placement: Placement, folder: str, root: str) -> list[s
 
 
 def bring_home(there: Runner, saved: Saved, home: str, folder: Path, name: str) -> Saved:
-    """What a host elsewhere saved, in the repository `home` on this machine, else in saved.git in `folder`. Raises MngError."""
+    """What a host elsewhere saved, in the repository `home` on this machine, else in saved.git in `folder`. Raises MngError.
+
+    It comes as a pack of the commits that were saved, and lands where nothing was yet: under refs of this agent alone.
+    """
     import tempfile
 
     here = LocalRunner()
@@ -132,13 +135,13 @@ def bring_home(there: Runner, saved: Saved, home: str, folder: Path, name: str) 
     if not Path(repo).is_dir():
         here.run(cmd("git", "init", "-q", "--bare", "--", repo))
     known = here.run(cmd("git", f"--git-dir={repo}", "for-each-ref", "--format=^%(objectname)"), check=False).text.split()
-    bundle = cmd("git", f"--git-dir={saved.repo}", "bundle", "create", "-q", "-", "--ignore-missing", "--stdin")
-    with tempfile.TemporaryDirectory(prefix="mng-home-") as temporary:
-        for kept in saved.refs:
-            wanted = "".join(f"{line}\n" for line in [kept.ref, *dict.fromkeys(known)])
-            file = Path(temporary, "bundle")
-            with file.open("wb") as out:
-                streamed(there, bundle, out, f"cannot read what was saved in {saved.repo}", wanted.encode())
-            here.run(cmd("git", f"--git-dir={repo}", "fetch", "-q", "--no-tags", file, f"{kept.ref}:{kept.ref}"), timeout=None)
+    for kept in saved.refs:
+        wanted = "".join(f"{line}\n" for line in [kept.commit, *dict.fromkeys(known)])
+        with tempfile.TemporaryFile(prefix="mng-home-") as pack:
+            streamed(there, git.script("pack", dir=saved.repo), pack, f"cannot read {kept.ref} there", wanted.encode())
+            line = git.script("unpack", dir=repo, tips=kept.commit, ref=kept.ref, message=f"mng: work of {name}", fsync=git.SAFE)
+            done = here.run(line, stdin=pack, check=False, timeout=git.LONG)
+        if done.code:
+            raise git.explained(done, f"{kept.ref} can't be taken")
     first, mine = saved.refs[0].path, f"{folder}/worktrees/{name}"
     return saved._replace(repo=repo, refs=tuple(kept._replace(path=kept.path.replace(first, mine, 1)) for kept in saved.refs))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -12,7 +13,10 @@ from mng.shell import Cmd, cmd
 
 FOLDER = Path(__file__).parent
 INSTALL = "apt-get install git (or: brew install git)"
+SAFE = "committed,loose-object"  # core.fsync, where a power cut must lose nothing
 LONG = 3600.0  # seconds: a checkout or removal of very many files
+OID = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
+NO_REF = re.compile(r"[\0-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock(/|$)|^[/.-]|[/.]$|^@$")
 EXPLAINED: tuple[tuple[str, type[MngError], str], ...] = (
     (
         "dubious ownership",
@@ -27,6 +31,8 @@ EXPLAINED: tuple[tuple[str, type[MngError], str], ...] = (
         "choose another: --new-branch=NAME; or go on with it: --base-branch BRANCH --no-new-branch",
     ),
     ("cannot lock ref", UsageError, "choose another name: --new-branch=NAME"),
+    ("hasDotgit", Refused, "a commit has what git here would take for its own folder: nothing of it is taken"),
+    ("gitmodules", Refused, "a commit has a .gitmodules that git here must not read: nothing of it is taken"),
     ("No space left on device", MngError, "make room on the disk, then try again"),
     ("Permission denied", MngError, "check who owns the folder"),
 )
@@ -64,6 +70,11 @@ def explained(done: Done, doing: str) -> MngError:
         if sign in said:
             return kind(what, hint)
     return CommandFailed(what, code=done.code)
+
+
+def is_ref(name: str) -> bool:
+    """Whether git takes it for the name of a ref or branch, as `git check-ref-format` says; no option is one."""
+    return bool(name) and not NO_REF.search(name)
 
 
 def ended(paths: Iterable[str]) -> bytes:

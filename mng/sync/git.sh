@@ -25,6 +25,15 @@ git() {
         -c protocol.version=2 "$@"
 }
 
+# What came from elsewhere is taken only if all of it is there and nothing in it means anything but files to git: no .git in a
+# tree in any spelling, no .gitmodules that names an option. What only looks odd, as old histories have it, is let pass.
+take_pack() {
+    git --git-dir="$dir" index-pack --stdin --fix-thin --strict="badDate=ignore,badDateOverflow=ignore,badEmail=ignore,badName=ignore\
+,badTimezone=ignore,missingEmail=ignore,missingNameBeforeEmail=ignore,missingSpaceBeforeDate=ignore,missingSpaceBeforeEmail=ignore\
+,multipleAuthors=ignore,zeroPaddedDate=ignore,badFilemode=ignore,zeroPaddedFilemode=ignore,nulInCommit=ignore,nullSha1=ignore\
+,gitmodulesParse=ignore,badTagName=ignore,missingTaggerEntry=ignore"
+}
+
 state() {
     git --git-dir="$dir" --work-tree="$root" status --porcelain=v2 --branch -z --untracked-files=all --no-renames --ignore-submodules=none
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from datetime import UTC, datetime
 from pathlib import PurePath
 from typing import NamedTuple
@@ -12,6 +13,8 @@ from mng.records import Work
 from mng.runner import Runner
 from mng.shell import Cmd, cmd
 from mng.sync import git
+
+TIME = re.compile(r"\d{8}T\d{6}\.\d{6}Z(-\d+)?")  # the last part of a ref that keeps something
 
 
 class Unsaved(NamedTuple):
@@ -47,6 +50,7 @@ class Kept(NamedTuple):
     head: str = ""
     staged: str = ""  # the tree that was staged; "" where that is as in HEAD, or in the middle of a merge
     branch: str = ""
+    commit: str = ""
 
 
 class Saved(NamedTuple):
@@ -196,5 +200,14 @@ def keep(runner: Runner, work: Work, one: Unsaved, target: str, ref: str, refs: 
     for state, path in git.entries(status):  # by the index just saved: nothing may differ from it already
         if not path.endswith("/") and state[1] != "." and f"{one.path}/{path}" not in inside:
             raise MngError(f"{path} changes all the time")
-    commit, head, index, branch, ref, _ = facts.decode().split("\n")
-    return Kept(ref, one.path, bool(head) and commit != head, one.mode, head, index, branch)
+    return told(facts.decode(errors="replace").split("\n"), one, ref, refs)
+
+
+def told(lines: list[str], one: Unsaved, ref: str, refs: str) -> Kept:
+    """What save.sh printed, of which nothing but a commit, and a ref of this agent, may be meant here. MngError."""
+    commit, head, index, branch, name, *rest = [*lines, "", "", "", "", ""]
+    oids = git.OID.fullmatch(commit) and all(not word or git.OID.fullmatch(word) for word in (head, index))
+    own = name == ref or (name.startswith(refs) and TIME.fullmatch(name.removeprefix(refs)))
+    if not (oids and own and (not branch or git.is_ref(branch))) or any(rest):
+        raise MngError(f"{one.path}: what git says there of the commit that was saved makes no sense")
+    return Kept(name, one.path, bool(head) and commit != head, one.mode, head, index, branch, commit)
