@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Annotated
+from typing import Annotated, Any
 
 from mng.agents.types import Chosen
 from mng.cli.options import Options, Pairs, Placeholder, option
+from mng.cli.text import content
 from mng.errors import UsageError
 from mng.roles.env import checked, host_env, known_hosts, parse
 from mng.roles.role import Role, in_order
@@ -19,10 +20,10 @@ class ProvisionOptions(Options):
     """Environment and provisioning"""
 
     env: Pairs = option({}, secret=True, help="KEY=VALUE for the agent")
-    env_file: list[str] = option([], help="file of KEY=VALUE lines")
+    env_file: list[str] = option([], help="file of KEY=VALUE lines (- for stdin)")
     pass_env: Annotated[list[str], Placeholder("NAME")] = option([], help="variable of this shell to hand on")
     host_env: Pairs = option({}, secret=True, help="KEY=VALUE for all agents of the host")
-    host_env_file: list[str] = option([], help="file of KEY=VALUE lines for all of them")
+    host_env_file: list[str] = option([], help="file of KEY=VALUE lines for all of them (- for stdin)")
     pass_host_env: Annotated[list[str], Placeholder("NAME")] = option([], help="variable of this shell to hand on to them")
     known_host: Annotated[list[str], Placeholder("LINE")] = option([], help="line for known_hosts there: whom agents may ssh to")
     role: Annotated[list[str], Placeholder("NAME:KEY=VALUE,…")] = option([], secret=True, help="role to do to the host first")
@@ -44,6 +45,17 @@ def environment(o: ProvisionOptions, chosen: Chosen) -> dict[str, str]:
 def variables(o: ProvisionOptions) -> dict[str, str]:
     """Of the agent."""
     return assigned("", o.env_file, o.pass_env, o.env)
+
+
+def environments_read(o: ProvisionOptions) -> dict[str, Any]:
+    """What model_copy needs so that files and this shell's variables are read once: their values as if typed."""
+    read: dict[str, Any] = {}
+    if o.env_file or o.pass_env:
+        read |= {"env": variables(o), "env_file": [], "pass_env": []}
+    if o.host_env_file or o.pass_host_env:
+        values = assigned("host-", o.host_env_file, o.pass_host_env, o.host_env)
+        read |= {"host_env": values, "host_env_file": [], "pass_host_env": []}
+    return read
 
 
 def assigned(what: str, files: list[str], names: list[str], typed: dict[str, str]) -> dict[str, str]:
@@ -92,16 +104,9 @@ def steps_of(o: ProvisionOptions) -> Steps:
     )
 
 
-def halves(word: str, option: str, shape: str) -> tuple[str, str]:
-    first, colon, second = word.partition(":")
-    if not colon or not first or not second:
-        raise UsageError(f"{option} {word!r} is not {shape}")
-    return first, second
-
-
 def read_text(path: str, option: str) -> str:
     try:
-        return expanded(path).read_text()
+        return content(path).decode()
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{option} {path}: {getattr(error, 'strerror', None) or error}") from None
 
@@ -118,3 +123,10 @@ def added(words: list[str]) -> tuple[dict[str, str], dict[str, str]]:
             raise UsageError(f"--add-cmd {word[:1]!r}… is not NAME=LINE")
         (variables if equals and re.fullmatch(r"[A-Z_][A-Z0-9_]*", name) else windows)[name] = line
     return windows, variables
+
+
+def halves(word: str, option: str, shape: str) -> tuple[str, str]:
+    first, colon, second = word.partition(":")
+    if not colon or not first or not second:
+        raise UsageError(f"{option} {word!r} is not {shape}")
+    return first, second

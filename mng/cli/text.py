@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
 import subprocess
 import sys
 from pathlib import Path
 
+from mng.cli.options import Options
 from mng.errors import MngError, UsageError
+from mng.shell import expanded
 
 
 def given_message(message: str | None, file: str | None) -> str | None:
@@ -17,13 +20,21 @@ def given_message(message: str | None, file: str | None) -> str | None:
 
 
 def from_file(path: str) -> str:
-    """Its whole content; `-` is standard input."""
+    """A message: the whole content."""
     try:
-        data = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
-    except (OSError, AttributeError) as error:
-        why = getattr(error, "strerror", None) or "it is closed"
-        raise UsageError(f"cannot read the message from {path}: {why}") from None
+        data = content(path)
+    except OSError as error:
+        raise UsageError(f"cannot read the message from {path}: {error.strerror}") from None
     return decoded(data, path)
+
+
+def content(path: str) -> bytes:
+    """`-` is standard input. To be called once for each: a pipe has nothing more to say the second time."""
+    if path != "-":
+        return expanded(path).read_bytes()
+    if sys.stdin is None:
+        raise OSError(errno.EBADF, "it is closed")
+    return sys.stdin.buffer.read()
 
 
 def decoded(data: bytes, where: str) -> str:
@@ -31,6 +42,19 @@ def decoded(data: bytes, where: str) -> str:
         return data.decode()
     except UnicodeDecodeError as error:
         raise UsageError(f"the message from {where} is not UTF-8: {error.reason} at byte {error.start}") from None
+
+
+def one_reader(o: Options) -> None:
+    """UsageError if more than one option wants standard input."""
+    given = {name: getattr(o, name, None) for name in ("message_file", "resume_message_file", "env_file", "host_env_file")}
+    readers = [f"--{name.replace('_', '-')} -" for name, value in given.items() for word in listed(value) if word == "-"]
+    readers += ["--stdin"] if getattr(o, "stdin", False) or "-" in getattr(o, "agents", ()) else []
+    if len(readers) > 1:
+        raise UsageError(f"{readers[0]} and {readers[1]}: only one of them can read stdin", "put the other into a file")
+
+
+def listed(value: str | list[str] | None) -> list[str]:
+    return value if isinstance(value, list) else [value] if value else []
 
 
 def composed(hint: str) -> str:

@@ -15,7 +15,7 @@ from mng.agents.team import Team
 from mng.agents.types import Chosen, choose
 from mng.cli.command import command
 from mng.cli.options import option
-from mng.commands.create import CreateOptions, carried_out, host_for, planned, running
+from mng.commands.create import CreateOptions, carried_out, host_for, planned, running, settled
 from mng.errors import MngError
 from mng.host import Host
 from mng.inventory.inventory import Inventory
@@ -70,6 +70,7 @@ def clone(c: Context, o: CloneOptions) -> AgentRow:
     Uncommitted and untracked work comes along, and the conversation goes on from where the source's is now. The source
     goes on undisturbed: neither sees what becomes of the other. The copy is on the same host, unless --host or --in says where.
     """
+    o = settled(o)
     inventory = Inventory(o.settings, o.allow_unknown_host)
     source = Team.of(inventory, words=[o.source_agent]).named(o.source_agent)
     source = Agent(source.record, running(o, inventory, source.host))

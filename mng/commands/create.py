@@ -6,7 +6,7 @@ import contextlib
 import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, TypeVar
 
 from invoke.context import Context
 
@@ -24,8 +24,8 @@ from mng.agents.types import Chosen, Receipt, choose
 from mng.cli.command import command
 from mng.cli.lifecycle import LifecycleOptions
 from mng.cli.options import CommonOptions, Count, Duration, Exclusive, Options, Pairs, Placeholder, option
-from mng.cli.provisioning import ProvisionOptions, added, environment, roles_of, steps_of
-from mng.cli.text import composed, given_message, on_terminal
+from mng.cli.provisioning import ProvisionOptions, added, environment, environments_read, roles_of, steps_of
+from mng.cli.text import composed, from_file, given_message, on_terminal, one_reader
 from mng.errors import Blocked, MngError, NotAvailable, UsageError
 from mng.host import Asleep, Host
 from mng.inventory.inventory import Inventory
@@ -156,6 +156,9 @@ class CreateOptions(
     """Create"""
 
 
+T = TypeVar("T", bound=CreateOptions)
+
+
 @command
 def create(c: Context, o: CreateOptions) -> AgentRow:
     """Create and run an agent
@@ -163,6 +166,7 @@ def create(c: Context, o: CreateOptions) -> AgentRow:
     In a git repository it works in a worktree of its own, on a branch of its own.
     """
     output.now.asks = o.interactive is not False
+    o = settled(o)
     inventory = Inventory(o.settings, o.allow_unknown_host)
     if o.reuse and o.name and (known := existing(inventory, o.name)):
         return carry_on(known, o, fresh=False)
@@ -177,8 +181,7 @@ def create(c: Context, o: CreateOptions) -> AgentRow:
 
 def carried_out(plan: Plan, o: CreateOptions) -> AgentRow:
     """The plan's agent, made, with its first message, and connected to; or with --dry-run only told of."""
-    message = first_message(o)
-    check_messages(plan.record, message, plan.record.resume_message)
+    check_messages(plan.record, o.message or "", plan.record.resume_message)
     if o.dry_run:
         output.note(f"would create {plan.record.name}: {plan.record.work.kind} {plan.record.work.path}")
         return Agent(plan.record, plan.host).row()
@@ -186,7 +189,7 @@ def carried_out(plan: Plan, o: CreateOptions) -> AgentRow:
     with editing(o) as edited:
         agent = build(plan, o.settings.host_dir / "journal")
     try:
-        message = edited() or message
+        message = edited() or o.message or ""
     except MngError as error:
         raise MngError(f"{agent.name} is there, but has no message: {error.what}", error.hint) from None
     return carry_on(agent, o, fresh=True, message=message)
@@ -210,19 +213,24 @@ def editing(o: CreateOptions) -> Iterator[Callable[[], str]]:
         wait([writing])
 
 
-def first_message(o: CreateOptions) -> str:
-    """Checked before anything is made."""
+def settled(o: T) -> T:
+    """With what its files and stdin hold in place of their names: each is read once, before anything is made."""
+    one_reader(o)
+    read = environments_read(o)
     text = given_message(o.message, o.message_file)
     if text is not None and not text.strip():
         raise UsageError("the message is empty")
-    return text or ""
+    read |= {"message": text, "message_file": None} if o.message_file else {}
+    if o.resume_message_file:
+        read |= {"resume_message": from_file(o.resume_message_file), "resume_message_file": None}
+    return o.model_copy(update=read)
 
 
 def carry_on(agent: Agent, o: CreateOptions, *, fresh: bool, message: str = "") -> AgentRow:
     """What is to be done with the agent once it is there: the message, waiting, connecting."""
     Inventory(o.settings).learn(agent.host, agent.record)
     if not fresh:
-        message = first_message(o)
+        message = o.message or (composed(f"Message for {agent.name}") if o.edit_message else "")
         if agent.status().state in ("STOPPED", "DONE", "FAILED"):
             agent.start(resume=True)
     connect = (on_terminal() and o.interactive is not False) if o.connect is None else o.connect
@@ -274,7 +282,7 @@ def planned(o: CreateOptions, inventory: Inventory, chosen: Chosen | None = None
         id=id_, name=name, type=chosen.name, kind=chosen.kind.name, work=placement.work,
         program=list(chosen.program), command=o.agent_cmd or "", args=[*chosen.args, *o.agent_args], host_id=host.id,
         labels={"project": o.project or placement.project, **o.label}, windows=windows,
-        resume_message=given_message(o.resume_message, o.resume_message_file) or "",
+        resume_message=o.resume_message or "",
     )  # fmt: skip
     record = fit(chosen.kind.prepare(granted(o.limited(record), o.grant), host), host)
     return Plan(record, host, placement, {**environment(o, chosen), **variables}, steps_of(o), roles_of(o),
@@ -297,7 +305,6 @@ def host_for(o: CreateOptions, inventory: Inventory) -> tuple[Host, bool]:
     provider = inventory.with_snapshot(o.snapshot or "") if elsewhere else inventory.provider(o.in_ or "local")
     if not provider.makes_hosts:
         return provider.create(spec), False
-    first_message(o)  # what is wrong with it is said before anything is made
     if o.name:
         available(inventory, inventory.local.host, check_name(o.name))
     with named_alone(inventory, provider, spec.name):

@@ -14,7 +14,7 @@ from mng.cli.chosen import Outcome, chosen
 from mng.cli.command import command
 from mng.cli.options import CommonOptions, Duration, Exclusive, Options, option
 from mng.cli.targets import TargetOptions
-from mng.cli.text import composed, given_message, on_terminal, piped_text
+from mng.cli.text import composed, given_message, on_terminal, one_reader, piped_text
 from mng.errors import MngError, UsageError
 from mng.names import near
 from mng.rows import Results
@@ -66,6 +66,7 @@ def message(c: Context, o: Message) -> Results[Sent | Outcome]:
 
     Each ends as delivered, blocked (it waits for something else first), dead or unknown, with the evidence.
     """
+    one_reader(o)
     team, text, words = (
         o.team().with_hand_made(),
         given_message(o.message, o.message_file),

@@ -16,8 +16,9 @@ from mng.agents.row import AgentRow
 from mng.agents.team import Team
 from mng.cli.command import command
 from mng.cli.options import option
+from mng.cli.text import composed
 from mng.commands.clone import CloneOptions, copied
-from mng.commands.create import carry_on, first_message, host_for
+from mng.commands.create import carry_on, host_for, settled
 from mng.errors import MngError, UsageError
 from mng.inventory.inventory import Inventory
 from mng.roles.workdir import same
@@ -38,6 +39,7 @@ def migrate(c: Context, o: MigrateOptions) -> AgentRow:
     It is stopped, made anew there with everything in its work dir, compared, and started; only then is it destroyed where it
     was. If anything fails, it goes on where it was. To this machine: --host local.
     """
+    o = settled(o)
     inventory = Inventory(o.settings, o.allow_unknown_host)
     source = Team.of(inventory, words=[o.source_agent]).named(o.source_agent)
     if not (o.in_ or o.host):
@@ -48,7 +50,7 @@ def migrate(c: Context, o: MigrateOptions) -> AgentRow:
         output.note(f"would move {source.name} from {source.host.name} to {o.host or f'a new host of {o.in_}'}")
         return source.row()
     source = Agent(source.record, awake(inventory, source.host))
-    message = first_message(o)
+    message = composed(f"Message for {source.name}") if o.edit_message else o.message or ""
     running = source.status().state in ("RUNNING", "WAITING")
     ends = may_stop(may_destroy([source]).all().agents).all()
     stop(ends)

@@ -20,6 +20,7 @@ from mng.cli.lifecycle import GrantOptions
 from mng.cli.options import CommonOptions, Exclusive, Options, option
 from mng.cli.provisioning import ProvisionOptions, roles_of, steps_of, variables
 from mng.cli.targets import TargetOptions
+from mng.cli.text import one_reader
 from mng.errors import CommandFailed, MngError, NotAvailable, Unreachable, UsageError
 from mng.host import Asleep, Host
 from mng.inventory.inventory import Inventory
@@ -134,6 +135,7 @@ def provision(c: Context, o: Provision) -> Results[Task]:
 
 def places_of(o: Provision) -> tuple[list[Place], list[Task]]:
     """Which roles for which hosts, and a row for every word that names no agent. UsageError here or never."""
+    one_reader(o)
     asked, given, values = roles_of(o), steps_of(o), variables(o)
     team = o.team()
     if o.agents or o.all_ or o.include or o.stdin:

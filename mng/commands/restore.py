@@ -16,6 +16,7 @@ from mng.agents.types import Chosen
 from mng.cli.command import command
 from mng.cli.options import CommonOptions, Options, option
 from mng.cli.provisioning import ProvisionOptions, environment, roles_of, steps_of
+from mng.cli.text import one_reader
 from mng.errors import MngError, UsageError
 from mng.inventory.inventory import Inventory
 from mng.roles.workdir import saved
@@ -58,6 +59,7 @@ def restore(c: Context, o: Restore) -> AgentRow | Results[SavedRow]:
     Its branch and commits, staged, changed and untracked files as they were, in the same folder, and its conversation
     where its program keeps that. Values of its environment are not kept: give those it needs again.
     """
+    one_reader(o)
     inventory = Inventory(o.settings)
     if o.list_:
         found = (one for host in inventory.hosts((o.host,) if o.host else ()) for one in keepsakes(host, o.name or ""))
