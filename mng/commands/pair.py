@@ -29,7 +29,7 @@ class PairOptions(Options):
     uncommitted_changes: Uncommitted = option("fail", help="what becomes of changes that bringing commits would take away")
     sync_direction: Direction = option("both", help="forward: only from the agent to here; reverse: only to the agent")
     conflict: Conflict = option("newer", help="which side counts where both have changed a file")
-    include: list[str] = option([], help="keep this name, path or pattern equal, too (.git is ignored otherwise)")
+    include: list[str] = option([], help="keep this name, path or pattern equal, too (.git only of an agent on this machine)")
     exclude: list[str] = option([], help="leave this name, path or pattern alone")
     dry_run: bool = option(False, help="say which commits and folders would be kept equal, do nothing")
 

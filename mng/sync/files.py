@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from mng import output
-from mng.errors import MngError, UsageError
+from mng.errors import MngError, Refused, UsageError
 from mng.shell import cmd, raw
 from mng.sync import rsync
+from mng.sync.dotgit import is_dotgit
 from mng.sync.rsync import Asked, Item, literal
 from mng.sync.side import Place, Side, apart, covered
 from mng.sync.unsaved import Uncommitted, settle
@@ -49,6 +50,8 @@ def sync(source: Place, target: Place, wanted: Wanted, doing: str, *, dry: bool 
     """Refused if that would take what exists only in the target."""
     one, other = Side.both(source, target, each=wanted.reaches_ignored)
     apart(one, other)
+    if odd := next((path for path in (*one.changes, *(wanted.only or ())) if is_dotgit(path)), ""):
+        raise Refused(f"{one.place}: {odd!r} can be .git on another machine", "nothing was moved; give it another name there")
     if other.kind == "file":
         raise UsageError(f"{other.place} is a file", "name the folder that it is in")
     asked = Asked(rules(one, other, wanted), wanted.delete, wanted.words, wanted.only)
@@ -85,10 +88,10 @@ def anew(source: Place, target: Place, asked: Asked, folder: bool, doing: str) -
 
 
 def rules(source: Side, target: Side, wanted: Wanted) -> tuple[str, ...]:
-    """Typed ones, then that .git and what git ignores on either side stay."""
+    """Typed ones, then that what git ignores on either side stays (.git always does: rsync.py)."""
     own = [] if wanted.ignored else [literal(path) for path in source.ignored]
     theirs = [] if wanted.ignored else [literal(path) for path in target.ignored]
-    return (*wanted.rules, "- .git", *own, *theirs)
+    return (*wanted.rules, *own, *theirs)
 
 
 def at_stake(source: Side, target: Side, asked: Asked, wanted: Wanted) -> list[str] | None:

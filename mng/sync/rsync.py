@@ -15,7 +15,7 @@ from mng.errors import MngError, NotAvailable, Unreachable
 from mng.host import Host
 from mng.runner import Done
 from mng.shell import cmd
-from mng.sync import git
+from mng.sync import dotgit, git
 from mng.sync.side import Place
 
 SSH = ["-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3"]
@@ -105,10 +105,12 @@ def run(
         ["-n", "--out-format=%i %n"] if dry else ["--delay-updates"] * (not whole) + ["--info=progress2", "--stats", "--no-h"]
     )
     delete = ["--delete-missing-args"] if asked.only is not None else ["--delete-delay"] if asked.delete else []
-    given = ["-r", "--filter=. -"] if asked.only is None else ["-r", "--files-from=-"]
+    barred = [f"--exclude={one}" for one in dotgit.for_rsync()]
+    given = ["--filter=. -"] if asked.only is None else ["--files-from=-"]
+    given = ["-r", *given, *barred] if source.host.local else ["-r", *barred, *given]  # not even who asks for it gets theirs
     names = asked.rules if asked.only is None else [f"./{path}" for path in asked.only]  # or # and ; begin a comment
     line = cmd(
-        "env", "LC_ALL=C", "rsync", "-lpt", "-8", "-s", "-0", "--modify-window=-1", given, delete, listing, words,
+        "env", "LC_ALL=C", "rsync", "-lpt", "--chmod=ug-s", "-8", "-s", "-0", "--modify-window=-1", given, delete, listing, words,
         list(asked.words), "--", begin, end,
     )  # fmt: skip
     stdin = git.ended(names)

@@ -18,6 +18,7 @@ from mng import output
 from mng.errors import MngError, NotAvailable, Unreachable
 from mng.host import Host
 from mng.shell import cmd
+from mng.sync import dotgit
 from mng.sync.rsync import ssh_words
 from mng.sync.side import Side
 
@@ -119,13 +120,17 @@ class Pairing:
         return [
             *words,
             *(f"-ignore={one}" for one in self.ignored()),
-            *(f"-ignorenot={one}" for one in map(pattern, self.asked.include)),
+            *(
+                f"-ignorenot={one}"
+                for one in map(pattern, self.asked.include)
+                if self.source.host.local or not dotgit.is_dotgit(one.split(" ", 1)[-1])
+            ),
         ]
 
     def ignored(self) -> list[str]:
         """.git, what git ignores on either side now, and what is asked for."""
         paths = {path.rstrip("/") for side in (self.source, self.target) for path in side.ignored}
-        git = [] if ".git" in self.asked.include else ["Name .git"]
+        git = [] if ".git" in self.asked.include and self.source.host.local else dotgit.for_unison()
         return [*git, "Name .~tmp~", *(f"Path {quoted(path)}" for path in sorted(paths)), *map(pattern, self.asked.exclude)]
 
     def wrapper(self) -> Path:
