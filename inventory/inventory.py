@@ -17,6 +17,7 @@ from mng.errors import MngError, NotAvailable, NotFound, UsageError
 from mng.host import Host
 from mng.inventory import last_known
 from mng.inventory.local import Local
+from mng.inventory.origins import Origins
 from mng.records import AgentRecord
 from mng.runner import LocalRunner, Tree
 from mng.settings import Settings
@@ -299,6 +300,12 @@ class Inventory:
     def forget(self, host: Host) -> None:
         """It is no more."""
         last_known.place(self.seen, host).unlink(missing_ok=True)
+        self.origins.drop_all(host)
+
+    @property
+    def origins(self) -> Origins:
+        """What this machine itself knows of agents elsewhere."""
+        return Origins(self.settings.host_dir)
 
     def recall(self, host: Host) -> last_known.LastKnown | None:
         return last_known.recall(self.seen, host)

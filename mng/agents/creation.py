@@ -15,6 +15,7 @@ from mng.agents.state import look
 from mng.errors import MngError, NotAvailable, NotFound, Unreachable, UsageError
 from mng.host import Host, Probe
 from mng.inventory.inventory import Inventory
+from mng.inventory.origins import Origins
 from mng.records import AgentRecord
 from mng.roles.env import env
 from mng.roles.play import perform, provision
@@ -39,6 +40,7 @@ class Plan(NamedTuple):
     state: Sequence[Role] = ()  # what it had when it was destroyed: done to its work dir and its folder before it starts
     resume: bool = False
     start: bool = True
+    known: bool = True  # what it is was said here; else only its host says so
 
 
 def fit(record: AgentRecord, host: Host) -> AgentRecord:
@@ -58,11 +60,15 @@ def build(plan: Plan, journals: Path) -> Agent:
     provision(plan.host, roles, bootstrap="yes" if plan.yes else "ask", earlier=False)
     probe = free(agent)
     journal = Journal.begin(journals, "create", plan.record, plan.host.name)
+    origins = Origins(journals.parent)
     try:
+        if plan.known:
+            origins.keep(plan.host, plan.record, plan.env)
         made(agent, plan, journal, probe)
     except BaseException:
         with uninterrupted():
             undo(agent, journal)
+            origins.drop(plan.host, plan.record.id) if plan.known else None
         raise
     complete(agent, journal)
     return agent
@@ -200,7 +206,10 @@ def given_up(inventory: Inventory, journal: Journal) -> bool:
     except NotFound:
         return True
     data = there.tree().read(f"{there.agent_dir(id_)}/data.json")
-    return data is None or AgentRecord.parse(data).phase != "ready"
+    try:
+        return data is None or foreign.record(data, id_, here=there.local).phase != "ready"
+    except MngError:  # nobody knows what that is: the source stays
+        return True
 
 
 def conclude(agent: Agent, journal: Journal) -> str:

@@ -12,12 +12,14 @@ from typing import NamedTuple, Self
 from mng import hooks, output
 from mng.agents import boot, tmux
 from mng.agents.agent import Agent
+from mng.agents.believed import origin_of
 from mng.agents.journal import Journal
 from mng.agents.keepsake import Keepsake
 from mng.agents.state import look
 from mng.agents.types import View
 from mng.errors import MngError, Refused
 from mng.host import Host, Pane
+from mng.inventory.origins import Origins
 from mng.runner import File
 from mng.shell import Cmd, cmd, joined
 from mng.sync.saved import Saved, save
@@ -127,13 +129,13 @@ class Removed(NamedTuple):
 def remove(agent: Agent, journal: Journal, *, keep_work: bool = False, keep_logs: bool = False) -> Removed:
     """Take away all that was made for an agent that has ended, each step fit to be done again; its work is saved first."""
     host, record = agent.host, agent.record
-    saved = None
+    saved, origins = None, Origins(journal.path.parent.parent)
     if not keep_work:
         journal.step("save")
         saved = None if journal.discard else save(host.runner, record.work, record.name, host.dir)
         keepsake = Keepsake.of(agent, saved) if saved else None  # restore is done where the agent was
         if saved and not host.local:
-            saved = home(agent, saved, journal.path.parent.parent)
+            saved = home(agent, saved, origins.host_dir)
         if saved and keepsake:
             back, there = "\n     ".join(["", *saved.way_back.splitlines()]), "" if host.local else f" on {host.name}"
             output.note(f"{record.name}: unsaved work ({saved.unsaved}) is kept as {saved.ref}{there}; mng restore, or:{back}")
@@ -145,17 +147,23 @@ def remove(agent: Agent, journal: Journal, *, keep_work: bool = False, keep_logs
         boot.disable(agent)
     journal.step("state")
     host.runner.run(forget(agent, keep_logs))
+    if journal.operation == "destroy" and not saved:  # else restore may come
+        origins.drop(host, record.id)
     journal.step("gone")
     journal.done()
     return Removed(record.name, saved or None)
 
 
 def home(agent: Agent, saved: Saved, folder: Path) -> Saved:
-    """What was saved on a host elsewhere, now on this machine: the host may go. Raises Refused."""
+    """What was saved on a host elsewhere, now on this machine: the host may go. Raises Refused.
+
+    In the repository that it came from, as far as this machine itself knows that.
+    """
     from mng.sync.carry import bring_home
 
+    origin = origin_of(agent, folder)
     try:
-        return bring_home(agent.host.runner, saved, agent.record.work.home, folder, agent.name)
+        return bring_home(agent.host.runner, saved, origin.record.work.home if origin else "", folder, agent.name)
     except MngError as error:
         raise Refused(f"the work of {agent.name} can't be brought home: {error.what}", "nothing was removed") from None
 

@@ -77,20 +77,20 @@ def release(inventory: Inventory, host: Host, gone: Collection[str] = (), keep: 
     return f"host {host.name} destroyed"
 
 
-def adopt(inventory: Inventory, host: Host, name: str) -> Agent | None:
-    """The oldest agent on a host made from a snapshot, by this name; all on it get ids of their own. None without any.
+def adopt(inventory: Inventory, host: Host, name: str, snapshot: str) -> Agent | None:
+    """The oldest agent on a host made from the snapshot, by this name; all on it get ids of their own. None without any.
 
     If that fails, the host is destroyed again.
     """
     try:
-        return adopted(host, name)
+        return adopted(inventory, host, name, snapshot)
     except BaseException:
         with uninterrupted():
             inventory.provider(host.provider).destroy(host)
         raise
 
 
-def adopted(host: Host, name: str) -> Agent | None:
+def adopted(inventory: Inventory, host: Host, name: str, snapshot: str) -> Agent | None:
     found = sorted((one.record for one in on_host(host, host.tree()) if one.record), key=lambda record: record.created)
     if not found:
         return None
@@ -101,8 +101,11 @@ def adopted(host: Host, name: str) -> Agent | None:
     if name != agent.name:
         host.runner.run(cmd("mv", "-f", "--", host.claim(agent.name), host.claim(name)))
         agent.record.name = name
-    for one in agents:
+    kept = inventory.provider(host.provider).snapshots()
+    was = next((one.host_id for one in reversed(kept) if snapshot in (one.id, one.name)), "")
+    for one, old in zip(agents, found, strict=True):
         one.save()
+        inventory.origins.copy(was, old.id, host, one.record)
     return agent
 
 

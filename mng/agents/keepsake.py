@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from mng import output
+from mng import foreign, output
 from mng.agents.types import type_of
 from mng.errors import MngError, NotAvailable, NotFound, Unreachable
 from mng.host import Host
-from mng.names import near
+from mng.names import is_branch, near
 from mng.records import AgentRecord, Kind, Work
-from mng.roles.env import assigned
+from mng.roles.env import NAME, assigned
 from mng.runner import File, Runner
 from mng.shell import cmd
 from mng.sync.saved import Kept, Saved
@@ -21,6 +23,9 @@ from mng.sync.source import Placement, Source
 
 if TYPE_CHECKING:
     from mng.agents.agent import Agent
+
+WHEN = re.compile(r"[0-9]{8}T[0-9]{6}\.[0-9]{6}Z")
+MODES = ("", "worktree", "separate", "files")
 
 
 class Keepsake(BaseModel):
@@ -100,11 +105,32 @@ def keepsakes(host: Host, name: str = "") -> Iterator[Found]:
     except (NotAvailable, Unreachable) as error:
         output.warn(f"what is saved on {host.name} is not known: {error.what}")
         return
-    for _, data in sorted(files.items()):
-        try:
-            yield Found(host, Keepsake.model_validate_json(data))
-        except ValidationError:
-            continue
+    for path, data in sorted(files.items()):
+        with contextlib.suppress(ValidationError, MngError):
+            yield Found(host, checked(Keepsake.model_validate_json(data), path, here=host.local))
+
+
+def checked(keepsake: Keepsake, path: str, *, here: bool) -> Keepsake:
+    """The keepsake, if it is one that mng could have written to that path; MngError says nothing more: it is left out."""
+    record = foreign.checked(keepsake.record, here=here)
+    refs = re.compile(rf"refs/mng/saved/{record.name}/{re.escape(keepsake.at)}(-[0-9]+)?")
+    kept = re.compile(rf"/plugin/{re.escape(record.kind)}/{foreign.WORD.pattern}")
+    places = [keepsake.repo, *(one.path for one in keepsake.refs)]
+    fine = (
+        path.endswith(f"/saved/{record.name}/{keepsake.at}.json")
+        and WHEN.fullmatch(keepsake.at)
+        and keepsake.refs
+        and all(place.startswith("/") and (here or not foreign.CONTROL.search(place)) for place in places)
+        and all(foreign.inside(one.path, record.work.root or record.work.path) for one in keepsake.refs)
+        and all(refs.fullmatch(one.ref) and (not one.branch or is_branch(one.branch)) for one in keepsake.refs)
+        and all(not commit or foreign.COMMIT.fullmatch(commit) for one in keepsake.refs for commit in (one.head, one.staged))
+        and all(one.mode in MODES for one in keepsake.refs)
+        and all(NAME.fullmatch(name) for name in keepsake.variables)
+        and all(kept.fullmatch(file) for file in keepsake.files)
+    )
+    if not fine:
+        raise MngError(f"unreadable keepsake: {path}")
+    return keepsake
 
 
 def newest(hosts: list[Host], name: str, at: str = "") -> Found:

@@ -6,8 +6,9 @@ import shlex
 from pathlib import Path, PurePosixPath
 from typing import Annotated, ClassVar, Literal
 
-from mng import output
+from mng import foreign, output
 from mng.agents.agent import Agent
+from mng.agents.believed import origin_of
 from mng.agents.ending import may_stop, stop
 from mng.agents.team import Team
 from mng.cli.chosen import picked
@@ -15,7 +16,7 @@ from mng.cli.options import Exclusive, Options, Placeholder, option
 from mng.errors import NotFound, Refused, UsageError
 from mng.inventory.inventory import Inventory
 from mng.rows import Row
-from mng.shell import cmd, expanded, here
+from mng.shell import Cmd, cmd, expanded, here
 from mng.sync import commits, files
 from mng.sync.commits import Brought
 from mng.sync.side import Place, Side
@@ -107,23 +108,37 @@ def at(
     return Place(found.host, str(PurePosixPath(found.record.work.path, folder)), found.name), found
 
 
-def local(inventory: Inventory, word: str | None, context: str | None, other: Agent | None) -> Place:
-    """A folder on this machine; without a word the one here that is the other's work dir, in this folder's repository."""
+def local(inventory: Inventory, word: str | None, context: str | None, other: Agent | None, option: str) -> Place:
+    """A folder on this machine; without a word the one here that is the other's work dir, in this folder's repository.
+
+    Which that is, no host says. `option` gives the word.
+    """
     host, base = inventory.local.host, Path(context or here())
     if word is not None:
         return Place(host, str((base / expanded(word)).absolute()), word)
-    if other and (other.record.work.repo or other.record.work.home):
-        done = host.runner.read(cmd("git", "-C", base, "rev-parse", "--show-toplevel"))
-        commit = other.record.work.base.partition(":")[0]
-        if not commit:  # where it works in place
-            first = cmd("git", "-C", other.record.work.path, "rev-list", "--max-parents=0", "HEAD")
-            commit = other.host.runner.read(first).text.partition("\n")[0]
-        if done.code or (commit and host.runner.read(cmd("git", "-C", base, "cat-file", "-e", commit)).code):
-            raise Refused(f"{base} is not of the repository that {other.name} works on", "if it is meant, name it: .")
-        root, path = other.record.work.root or other.record.work.path, other.record.work.path
-        below = path.removeprefix(root).strip("/")
-        return Place(host, str(Path(done.out.decode(errors="surrogateescape").rstrip("\n"), below)), ".")
-    return Place(host, str(base.absolute()), ".")
+    if not other:
+        return Place(host, str(base.absolute()), ".")
+    origin = origin_of(other, inventory.settings.host_dir, base)
+    if not origin:
+        raise UsageError(
+            f"{other.name} was not made from here: which folder of this machine is meant?", f"name it: {option} FOLDER"
+        )
+    work = origin.record.work
+    if not (work.repo or work.home):
+        return Place(host, str(base.absolute()), ".")
+    done = host.runner.read(cmd("git", "-C", base, "rev-parse", "--show-toplevel"))
+    commit = work.base.partition(":")[0]
+    if not commit:  # where it works in place
+        first = cmd("git", "-C", work.path, "rev-list", "--max-parents=0", "HEAD")
+        commit = other.host.runner.read(first).text.partition("\n")[0]
+    known = not commit or (foreign.COMMIT.fullmatch(commit) and not host.runner.read(there_is(base, commit)).code)
+    if done.code or not known:
+        raise Refused(f"{base} is not of the repository that {other.name} works on", "if it is meant, name it: .")
+    return Place(host, str(Path(done.out.decode(errors="surrogateescape").rstrip("\n"), foreign.below(work))), ".")
+
+
+def there_is(repository: Path, commit: str) -> Cmd:
+    return cmd("git", "-C", repository, "cat-file", "-e", commit)
 
 
 def patterns(o: FilesOptions) -> tuple[str, ...]:

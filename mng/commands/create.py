@@ -174,7 +174,7 @@ def create(c: Context, o: CreateOptions) -> AgentRow:
     with not_left_empty(inventory, host, new):
         if new and o.snapshot and not {"type", "agent_cmd"} & o.model_fields_set:
             name = check_name(o.name) if o.name else made_up(o.name_style, ())
-            if agent := adopt(inventory, host, name):
+            if agent := adopt(inventory, host, name, o.snapshot):
                 return carry_on(agent, o, fresh=False)
         return carried_out(planned(o, inventory, host=host), o)
 

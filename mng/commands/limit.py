@@ -10,7 +10,7 @@ from invoke.context import Context
 from mng import output
 from mng.agents import boot
 from mng.agents.agent import Agent
-from mng.agents.grants import granted
+from mng.agents.grants import granted, grants_known
 from mng.agents.limits import limited, unwatch, watch
 from mng.cli.chosen import chosen
 from mng.cli.command import command
@@ -75,7 +75,7 @@ def limit(c: Context, o: Limit) -> Results[Row]:
     team = o.team()
     agents = chosen(team, o)
     let_in(team.inventory, {agent.host.id: agent.host for agent in agents.agents}, o)
-    return agents.each(lambda agent: set_limits(agent, o))
+    return agents.each(lambda agent: set_limits(team.inventory, agent, o))
 
 
 def let_in(inventory: Inventory, hosts: dict[str, Host], o: Limit) -> None:
@@ -107,7 +107,7 @@ def public_keys(files: list[str]) -> list[str]:
     return keys
 
 
-def set_limits(agent: Agent, o: Limit) -> Limits:
+def set_limits(inventory: Inventory, agent: Agent, o: Limit) -> Limits:
     before, record = agent.record, wanted(agent.record, o)
     if record == before:
         return told(agent, record, "unchanged")
@@ -117,6 +117,8 @@ def set_limits(agent: Agent, o: Limit) -> Limits:
     if record.start_on_boot and not before.start_on_boot:
         boot.enable(agent)  # first: on a host that can't, nothing is set
     agent.save()
+    if o.grant or o.revoke:
+        grants_known(inventory.origins, agent, o.grant, o.revoke)
     if before.start_on_boot and not record.start_on_boot:
         boot.disable(agent)
     if not record.idle_timeout_seconds and not agent.host.ours:

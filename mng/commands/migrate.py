@@ -6,7 +6,7 @@ from pathlib import Path
 
 from invoke.context import Context
 
-from mng import output
+from mng import foreign, output
 from mng.agents.agent import Agent
 from mng.agents.creation import Plan, build, discard
 from mng.agents.ending import destroy, may_destroy, may_stop, stop, uninterrupted
@@ -17,7 +17,7 @@ from mng.agents.team import Team
 from mng.cli.command import command
 from mng.cli.options import option
 from mng.cli.text import composed
-from mng.commands.clone import CloneOptions, copied
+from mng.commands.clone import CloneOptions, as_made, copied
 from mng.commands.create import carry_on, host_for, settled
 from mng.errors import MngError, UsageError
 from mng.inventory.inventory import Inventory
@@ -50,12 +50,13 @@ def migrate(c: Context, o: MigrateOptions) -> AgentRow:
         output.note(f"would move {source.name} from {source.host.name} to {o.host or f'a new host of {o.in_}'}")
         return source.row()
     source = Agent(source.record, awake(inventory, source.host))
+    made = as_made(o, inventory, source)
     message = composed(f"Message for {source.name}") if o.edit_message else o.message or ""
     running = source.status().state in ("RUNNING", "WAITING")
     ends = may_stop(may_destroy([source]).all().agents).all()
     stop(ends)
     try:
-        agent, journal = made_there(o, inventory, source)
+        agent, journal = made_there(o, inventory, source, made)
     except BaseException:
         with uninterrupted():
             back(source, running)
@@ -67,15 +68,18 @@ def migrate(c: Context, o: MigrateOptions) -> AgentRow:
     return carry_on(agent, o, fresh=True, message=message)
 
 
-def made_there(o: MigrateOptions, inventory: Inventory, source: Agent) -> tuple[Agent, Journal]:
-    """The agent on the other host, its program alive, and the journal that says that then the source goes."""
+def made_there(o: MigrateOptions, inventory: Inventory, source: Agent, made: Agent) -> tuple[Agent, Journal]:
+    """The agent on the other host, its program alive, and the journal that says that then the source goes.
+
+    `made`: the source as this machine knows it.
+    """
     moved = {"new_branch": o.new_branch if "new_branch" in o.model_fields_set else False, "include_gitignored": True}
-    o = o.like(source).model_copy(update=moved)
+    o = o.like(made).model_copy(update=moved)
     host, new = host_for(o, inventory)
     with not_left_empty(inventory, host, new):
         output.progress(f"moving {source.name} from {source.host.name} to {host.name}")
-        plan = as_it_is(copied(o.model_copy(update={"name": o.name or source.name}), inventory, source, host), source)
-        root = source.record.work.root or source.record.work.path
+        plan = as_it_is(copied(o.model_copy(update={"name": o.name or source.name}), inventory, made, host), made)
+        root = made.record.work.root or made.record.work.path
         plan = plan._replace(state=[same(root=plan.record.work.root, was=digest(source.host.runner, root)), *plan.state])
         journals, after = o.settings.host_dir / "journal", f"{host.name} {plan.record.id}"
         journal = Journal.begin(journals, "destroy", source.record, source.host.name, after=after)
@@ -102,7 +106,7 @@ def as_it_is(plan: Plan, source: Agent) -> Plan:
     if old.kind not in ("clone", "copy") or new.kind != old.kind:
         return plan
     root, was = new.root, old.root or old.path
-    path = root + old.path.removeprefix(was)
+    path = f"{root}/{foreign.below(old)}".rstrip("/")
     work = old.model_copy(
         update={"root": root, "path": path, "claim": new.claim, "home": new.home, "repo": "", "made_branch": False}
     )

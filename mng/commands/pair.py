@@ -63,7 +63,7 @@ def pair(c: Context, o: Pair) -> PairRow:
     """
     inventory = Inventory(o.settings)
     place, agent = at(inventory, None, None, None, o.source)
-    here = local(inventory, o.target, o.context, agent)
+    here = local(inventory, o.target, o.context, agent, "--target")
     source, target = Side.of(place, refs=True, each=True).there(), Side.of(here, refs=True, each=True)
     apart(source, target)
     if source.kind == "file" or target.kind == "file":

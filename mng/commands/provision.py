@@ -11,7 +11,7 @@ from invoke.context import Context
 from mng import output
 from mng.agents.agent import Agent
 from mng.agents.ending import may_stop, stop
-from mng.agents.grants import granted
+from mng.agents.grants import granted, grants_known
 from mng.agents.hosting import release
 from mng.agents.team import Team
 from mng.cli.chosen import chosen, side_by_side
@@ -126,8 +126,8 @@ def provision(c: Context, o: Provision) -> Results[Task]:
         for row in rows:
             output.error(": ".join(filter(None, (row.host, row.role, row.detail))) if row.detail else "")
     for place, recap in zip(places, recaps, strict=True):
-        if o.destroy_on_fail and recap.error and not o.check and not place.problem:
-            removed(inventory, place.host, o)
+        if not o.check:
+            settled(inventory, place, recap, o)
     results = Results(rows, "\n".join(map(str, recaps)))
     results.streamed = True
     return results
@@ -206,6 +206,18 @@ def done(place: Place, o: Provision) -> Recap:
         told(change)
     recap.changes += restarts
     return recap
+
+
+def settled(inventory: Inventory, place: Place, recap: Recap, o: Provision) -> None:
+    """What was given to agents elsewhere is kept here, too; a host on which it failed goes, where that was asked for."""
+    if recap.error:
+        if o.destroy_on_fail and not place.problem:
+            removed(inventory, place.host, o)
+        return
+    values = variables(o)
+    for agent in place.agents:
+        inventory.origins.learn(agent.host, agent.record.id, values)
+        grants_known(inventory.origins, agent, o.grant)
 
 
 def restarted(running: list[Agent]) -> list[Change]:

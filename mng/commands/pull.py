@@ -41,5 +41,5 @@ def pull(c: Context, o: Pull) -> Sent:
     if o.target_agent or o.target_host:
         target, _ = at(inventory, o.target_agent, o.target_host, o.destination, None)
     else:
-        target = local(inventory, o.destination, o.context, agent)
+        target = local(inventory, o.destination, o.context, agent, "--destination")
     return move(o, source, target, agent, f"pull of {source.name}", branch=o.branch)

@@ -44,5 +44,5 @@ def push(c: Context, o: Push) -> Sent:
     if o.source_agent or o.source_host:
         source, _ = at(inventory, o.source_agent, o.source_host, o.source, None)
     else:
-        source = local(inventory, o.source, o.context, agent)
+        source = local(inventory, o.source, o.context, agent, "--source")
     return move(o, source, target, agent, f"push to {target.name}", branch=o.source_branch)

@@ -8,11 +8,12 @@ from invoke.context import Context
 
 from mng import output
 from mng.agents.agent import Agent
+from mng.agents.believed import origin_of
 from mng.agents.creation import Plan, available, build
 from mng.agents.keepsake import Found, keepsakes, newest
 from mng.agents.row import AgentRow
 from mng.agents.team import Team
-from mng.agents.types import Chosen
+from mng.agents.types import AgentType, Chosen, type_of
 from mng.cli.command import command
 from mng.cli.options import CommonOptions, Options, option
 from mng.cli.provisioning import ProvisionOptions, environment, roles_of, steps_of
@@ -74,6 +75,7 @@ def restore(c: Context, o: Restore) -> AgentRow | Results[SavedRow]:
     inventory.remember(plan.host)
     agent = build(plan, o.settings.host_dir / "journal")
     inventory.learn(plan.host, agent.record)
+    inventory.origins.learn(plan.host, agent.record.id, plan.env)
     if plan.start:
         agent.survives()
     if missing := [name for name in wanted.keepsake.variables if name not in plan.env]:
@@ -94,8 +96,14 @@ def planned(o: Restore, inventory: Inventory, found: Found) -> Plan:
     files = {agent.folder + path: text.encode() for path, text in keepsake.files.items()}
     was, refs = old.work.root or old.work.path, tuple(keepsake.refs)
     state = saved(work=placement.work.root, was=was, repo=keepsake.repo, refs=refs, files=files)
-    env = environment(o, Chosen(agent.kind, record.type))
-    return Plan(record, host, placement, env, steps_of(o), roles_of(o), o.yes, [state], resume=True, start=o.start)
+    env = environment(o, Chosen(account(inventory, agent), record.type))
+    return Plan(record, host, placement, env, steps_of(o), roles_of(o), o.yes, [state], resume=True, start=o.start, known=False)
+
+
+def account(inventory: Inventory, agent: Agent) -> AgentType:
+    """Whose variables of this shell are handed on: what was made from here names them by its type, no host does."""
+    origin = origin_of(agent, inventory.settings.host_dir)
+    return type_of(origin.record) if origin else AgentType()
 
 
 def listed(found: Found) -> SavedRow:
