@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mng import trust
 from mng.errors import NotAvailable, UsageError
 from mng.inventory.hosts import Hosts, Vars
 from mng.inventory.script import Scripts
@@ -61,7 +62,7 @@ def read(source: Path, hosts: Hosts, scripts: Scripts) -> None:
 
 def content(file: Path) -> str:
     try:
-        return file.read_text()
+        return trust.data(file).decode()
     except FileNotFoundError:
         raise UsageError(f"there is no inventory {file}") from None
     except (OSError, UnicodeDecodeError) as error:

@@ -21,6 +21,7 @@ from mng.inventory.origins import Origins
 from mng.records import AgentRecord
 from mng.runner import LocalRunner, Tree
 from mng.settings import Settings
+from mng.ssh.target import Target
 
 if TYPE_CHECKING:
     from mng.inventory.hosts import Hosts
@@ -58,19 +59,25 @@ class Inventory:
         self.loaded: dict[str, Provider] = {}
         self.wanted = False  # for hosts by name: only then inventories that are programs are run
         self.read: dict[bool, Hosts] = {}
+        self.of_user: Hosts | None = None
 
     @cached_property
     def providers(self) -> list[Provider]:
         """This machine, those of the settings, `ssh`, once it was used, and those of plugins."""
         known: dict[str, list[str]] = {}
         given = {name for provider in self.settings.providers.values() for name in provider.get("hosts", ())}
-        for one in last_known.all_known(self.seen):
+        for one in self.known.values():
             if one.name not in given:
                 known.setdefault(one.provider, []).append(one.name)
         names = dict.fromkeys([*self.settings.providers, *(one for one in ("ssh", "docker", "modal") if one in known)])
         theirs = {one.name: one for one in self.of_plugins}
         ours = [self.load(name, tuple(known.get(name, ()))) for name in names if name not in theirs]
         return [self.local, *ours, *theirs.values()]
+
+    @cached_property
+    def known(self) -> dict[tuple[str, str], last_known.LastKnown]:
+        """What is remembered of hosts, by provider and name."""
+        return {(one.provider, one.name): one for one in last_known.all_known(self.seen)}
 
     @cached_property
     def of_plugins(self) -> list[Provider]:
@@ -88,6 +95,7 @@ class Inventory:
     def look_again(self) -> None:
         """Providers of hosts that others have made meanwhile are here, too."""
         self.__dict__.pop("providers", None)
+        self.__dict__.pop("known", None)
 
     def asked(self, provider: Provider, ask: Callable[[], T], otherwise: T) -> T:
         """What a provider says; a plugin's that fails knows nothing."""
@@ -126,7 +134,7 @@ class Inventory:
             if backend == "ssh":
                 from mng.inventory.ssh import Ssh
 
-                self.loaded[name] = Ssh(name, self.settings, known, self.allow_unknown_host, self.written)
+                self.loaded[name] = Ssh(name, self.settings, known, self.allow_unknown_host, self.written, self.fixed)
             elif backend == "modal":
                 from mng.inventory.modal import Modal
 
@@ -198,7 +206,7 @@ class Inventory:
         patterns = [patterns] if isinstance(patterns, str) else list(patterns)
         if not patterns and not limit:
             return self.every(so_far)
-        return self.selection().hosts(patterns or ["all"], limit, self.limit_file)
+        return self.selection().hosts(patterns or ["local", "all"], limit, self.limit_file)
 
     def selection(self) -> Selection:
         """All that patterns can mean."""
@@ -253,12 +261,18 @@ class Inventory:
         if name in ("local", self.local.host.id):
             return self.local.host
         self.wanted = True
-        if "@" not in name and name in self.written().vars and self.written().fixed(name).here:
+        if "@" not in name and self.is_here(name):
             return self.local.host
         every = [*self.providers, *([] if self.ssh in self.providers else [self.ssh])]
         found = (self.asked(provider, partial(provider.named, name), None) for provider in every)
         host = next((host for host in found if host), None)
         return host or (self.local.host if name in ("localhost", "127.0.0.1", "::1") else None)
+
+    def is_here(self, name: str) -> bool:
+        """Whether inventory files say that it is this machine; of a host that is known, only the user's own count."""
+        known = ("ssh", name) in self.known
+        files = self.written_by_user() if known else self.written()
+        return name in files.vars and files.fixed(name).here
 
     @property
     def ssh(self) -> Ssh:
@@ -284,6 +298,22 @@ class Inventory:
                 output.warn(error.what)
                 self.read[self.wanted] = ansible.load([], scripts)
         return self.read[self.wanted]
+
+    def fixed(self, name: str) -> Target | None:
+        """How a host was reached when it got its first agent, unless the user's own files say how: no project's do."""
+        one = self.known.get(("ssh", name))
+        return Target.of(one.reach) if one and one.reach and name not in self.written_by_user().vars else None
+
+    def written_by_user(self) -> Hosts:
+        """What inventory files of the user's own say."""
+        from mng.inventory import ansible, places
+        from mng.inventory.script import Scripts
+
+        if self.of_user is None:
+            self.written()  # runs those that are programs, if any is to be run
+            scripts = Scripts(self.settings.host_dir / "cache" / "inventory", run=False)
+            self.of_user = ansible.load(places.sources(self.settings, mine=True), scripts)
+        return self.of_user
 
     def remember(self, host: Host, files: Tree | None = None, states: dict[str, str] | None = None) -> None:
         """For the day when it does not answer, and so that it is listed at all if no settings name it."""

@@ -9,10 +9,12 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from mng import foreign
 from mng.host import Host
+from mng.ssh.target import Target
 
 
 @dataclass
@@ -27,6 +29,7 @@ class LastKnown:
     records: dict[str, str] = field(default_factory=dict)
     states: dict[str, str] = field(default_factory=dict)
     legacy: list[str] | None = None  # ids that a version remembered which kept no origins; None: it wrote this file
+    reach: dict[str, Any] = field(default_factory=dict)  # as it was asked for when it got its first agent
 
     def __post_init__(self) -> None:
         self.legacy = list(self.records) if self.legacy is None else self.legacy
@@ -81,15 +84,25 @@ def remember(folder: Path, host: Host, records: Mapping[str, bytes], states: Map
         if not records and states is not None:
             file.unlink(missing_ok=True)
             return
-        if states is None and file.exists():
+        known = read(file)
+        if states is None and known:
             return
         texts = {id_: data.decode(errors="replace") if len(data) <= foreign.MOST else "" for id_, data in records.items()}
-        before = read(file)
+        legacy, reach = (known.legacy if known else None) or [], reached(host, known)
         known = LastKnown(
-            host.name, host.provider, host.home, host.dir, time.time(), texts, dict(states or {}),
-            (before.legacy if before else None) or [],
+            host.name, host.provider, host.home, host.dir, time.time(), texts, dict(states or {}), legacy, reach
         )  # fmt: skip
         write(file, known)
+
+
+def reached(host: Host, known: LastKnown | None) -> dict[str, Any]:
+    """How it is reached: fixed by the first that makes an agent there, or sees one."""
+    target = getattr(host.runner, "target", None)
+    if host.provider != "ssh" or target is None:
+        return {}
+    if known and (known.reach or target == Target(host.name)):
+        return known.reach  # also if nothing was noted then: an inventory may still say how
+    return dict(target._asdict())
 
 
 def write(file: Path, known: LastKnown) -> None:

@@ -7,21 +7,31 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from mng import trust
+from mng.acting import OURS
 from mng.errors import UsageError
 from mng.inventory.ansible import IGNORED
-from mng.settings import Settings, marked, root_name
+from mng.settings import Settings, marked, root_name, user_file
 
 
-def sources(settings: Settings) -> list[Path]:
-    """The weakest first: of the user, of Ansible's settings, of the project."""
-    if settings.inventory:
-        at = settings.place("inventory").rpartition(":")[0]
+def sources(settings: Settings, mine: bool = False) -> list[Path]:
+    """The weakest first: of the user, of Ansible's settings, of the project, if that is trusted. `mine`: the user's alone."""
+    at = settings.place("inventory").rpartition(":")[0] if settings.inventory else ""
+    of_user = at == str(user_file())
+    if at and (of_user or (not mine and trust.counts(base(Path(at)), "inventory"))):
         return [existing(base(Path(at)) / Path(word).expanduser(), at) for word in settings.inventory]
-    found = list(conventional(settings.user_dir))
-    found += ansible(settings.context)
-    for folder in reversed(marked(settings.context)):
-        found += conventional(folder)
+    folders = [] if mine or at else [folder for folder in around(settings.context) if trust.counts(folder, "inventory")]
+    found = [*conventional(settings.user_dir), *ansible(folders)]
+    for folder in reversed(folders):
+        found += conventional(folder) if folder in marked(settings.context) else ()
     return list(dict.fromkeys(found))
+
+
+def around(context: Path) -> list[Path]:
+    """The folders that may have a word in it, the nearest first."""
+    places = marked(context)
+    alone = [context] if context not in places and (context / "ansible.cfg").exists() else []
+    return [folder for folder in (*alone, *places) if folder != OURS]
 
 
 def base(file: Path) -> Path:
@@ -42,19 +52,18 @@ def conventional(folder: Path) -> Iterator[Path]:
             yield file
 
 
-def ansible(context: Path) -> list[Path]:
-    """As ansible.cfg says (ANSIBLE_CONFIG, here, the project's, ~/.ansible.cfg), or ANSIBLE_INVENTORY."""
+def ansible(folders: list[Path]) -> list[Path]:
+    """As ansible.cfg says (ANSIBLE_CONFIG, that of these folders, ~/.ansible.cfg), or ANSIBLE_INVENTORY."""
     if words := os.environ.get("ANSIBLE_INVENTORY"):
         return [existing(Path.cwd() / Path(word).expanduser(), "ANSIBLE_INVENTORY") for word in words.split(",") if word]
     given = os.environ.get("ANSIBLE_CONFIG")
-    folders = [context, *marked(context)]
     places = [Path(given)] if given else [*(folder / "ansible.cfg" for folder in folders), Path.home() / ".ansible.cfg"]
     for file in places:
         if file.is_file():
             config = configparser.ConfigParser(interpolation=None, strict=False)
             try:
-                config.read(file)
-            except (configparser.Error, UnicodeDecodeError) as error:
+                config.read_string(trust.data(file).decode())
+            except (configparser.Error, OSError, UnicodeDecodeError) as error:
                 raise UsageError(f"{file}: {str(error).splitlines()[0]}") from None
             words = config.get("defaults", "inventory", fallback="")
             return [

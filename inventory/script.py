@@ -10,6 +10,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+from mng import trust
 from mng.errors import MngError
 from mng.inventory.hosts import Hosts, Vars
 from mng.runner import LocalRunner
@@ -67,6 +68,7 @@ class Scripts:
                 return json.loads(kept.read_bytes())
             except (OSError, ValueError):
                 return None
+        trust.data(file)  # is still what is trusted
         line = cmd(str(file.absolute()), *words)
         done = LocalRunner().run(line, check=False, timeout=DEADLINE)
         if done.code:

@@ -23,7 +23,8 @@ class Selection:
         self, every: list[Host], written: Hosts, named: Callable[[str], Host | None], unsure: Container[str] = ()
     ) -> None:
         """`unsure`: providers that don't know the states of their hosts."""
-        self.every, self.written, self.named, self.unsure = every, written, named, unsure
+        self.written, self.named, self.unsure = written, named, unsure
+        self.every = [host for host in every if not host.local]  # this machine only by its name, as Ansible's localhost
         self.strays: dict[str, Host] = {}
         self.unknown: list[str] = []  # what is said of terms that mean nothing
 

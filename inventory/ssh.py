@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from mng import output
 from mng.errors import NotAvailable, UsageError
 from mng.host import Host, Remote
 from mng.inventory.provider import Check, HostSpec, Kept, Snapshot, SnapshotSpec, Spare
@@ -51,10 +52,11 @@ class Ssh:
 
     def __init__(
         self, name: str, settings: Settings, known: tuple[str, ...] = (), allow_unknown: bool = False,
-        written: Callable[[], Hosts] | None = None,
+        written: Callable[[], Hosts] | None = None, fixed: Callable[[str], Target | None] | None = None,
     ) -> None:  # fmt: skip
-        """`written`: what inventory files say, read when a host needs it."""
+        """`written`: what inventory files say, read when a host needs it; `fixed`: how a host is reached whatever they say."""
         self.name, self.settings, self.written = name, settings, written if name == "ssh" else None
+        self.fixed = fixed if name == "ssh" else None
         self.given = checked(name, settings)
         self.known = [word for word in known if word not in self.given.hosts]
         self.allow_unknown = allow_unknown or self.given.allow_unknown_host
@@ -78,8 +80,11 @@ class Ssh:
                 word, user, target = target.address, target.user, None  # another user of a host that is known
             one = self.given.hosts.get(word, HostSettings())
             if not target and word not in self.given.hosts and word in files and self.written:
-                fixed = self.written().fixed(word)
-                target, tags = Target(fixed.address, fixed.port, fixed.user, fixed.key, fixed.options), dict(fixed.tags)
+                target, tags = self.of_files(word)
+            if word not in self.given.hosts and self.fixed and (known := self.fixed(name) or self.fixed(word)):
+                if word in files and target and target._replace(user=known.user or target.user) != known:
+                    output.warn(f"{word} is reached as when it got its first agent ({known}); an inventory says {target}")
+                target = known
             target = target or Target(one.address or word, one.port, one.user, one.key_file)
             target = target._replace(user=user or target.user)
             runner = SshRunner(target, allow_unknown=self.allow_unknown)
@@ -88,6 +93,12 @@ class Ssh:
                 tags={**one.tags, **tags}, asked=(one.dir or self.given.dir, root_name()),
             )  # fmt: skip
         return self.made[name]
+
+    def of_files(self, word: str) -> tuple[Target, dict[str, str]]:
+        """How inventory files say that it is reached, and its tags."""
+        assert self.written
+        fixed = self.written().fixed(word)
+        return Target(fixed.address, fixed.port, fixed.user, fixed.key, fixed.options), dict(fixed.tags)
 
     def create(self, spec: HostSpec) -> Host:
         """The one of that name: they are there already."""

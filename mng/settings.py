@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError
 
+from mng import acting, harmless, trust
 from mng.errors import UsageError
 from mng.home import root_name as root_name
 from mng.home import user_dir as user_dir
@@ -114,9 +115,59 @@ class Settings(BaseModel):
 
 def load(context: str | Path | None = None) -> Settings:
     """The settings for work from `context` (this folder without it); UsageError names file, line and key."""
-    done = combined([source for file in files(Path(context or here())).values() if (source := read(file))])
+    places = files(Path(context or here()))
+    mine = read(places["user"])
+    theirs = of_project([places[scope] for scope in ("project", "local") if scope in places], mine)
+    done = combined([*([mine] if mine else []), *theirs])
     done._context = here() / Path(context or "")
     return done
+
+
+def of_project(places: list[Path], mine: Source | None) -> list[Source]:
+    """What counts of a project's files: with trust, without it, or never."""
+    there = [file for file in places if os.path.lexists(file)]
+    if not there:
+        return []
+    trust.look_again(there)
+
+    folder = there[0].parent.parent
+    if why := acting.stranger(folder, there):
+        trust.warn(f"{folder}: its settings count as absent: {why}", about=folder)
+        return []
+    types = set(mine.data.get("agent_types") or ()) if mine else set[str]()
+    found, wrong = list[Source](), None
+    for file in there:
+        try:
+            found += [source] if (source := read(file)) else []
+        except UsageError as error:
+            wrong = error
+    fine = [source._replace(data=harmless.without_trust(source.data, types)) for source in found]
+    if not wrong and [source.data for source in found] == [source.data for source in fine]:
+        return fine
+    if not trust.counts(folder, "settings"):
+        return fine
+    if wrong:
+        raise wrong
+    return [whole(source, folder) for file in there if (source := read(file))]
+
+
+def acts(folder: Path, group: acting.Group) -> bool:
+    """Whether there is anything in the folder that needs trust: settings may be harmless ones only."""
+    if group != "settings":
+        return bool(acting.files(folder, group))
+    try:
+        found = [source for file in acting.files(folder, group) if (source := read(file))]
+    except UsageError:
+        return True
+    return any(harmless.without_trust(source.data, set()) != source.data for source in found)
+
+
+def whole(source: Source, folder: Path) -> Source:
+    """With a warning for what no project may say."""
+    data, refused = harmless.with_trust(source.data, folder)
+    for path in refused:
+        trust.warn(f"{source.file}:{line_of(source.text, path)}: {'.'.join(path)}: no project can say this, only your own file")
+    return source._replace(data=data)
 
 
 def combined(sources: list[Source], environment: bool = True) -> Settings:
@@ -216,7 +267,7 @@ def marked(context: Path) -> list[Path]:
 
 def read(file: Path) -> Source | None:
     try:
-        text = file.read_text()
+        text = trust.data(file).decode()
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, UnicodeDecodeError) as error:
@@ -230,6 +281,8 @@ def parsed(file: Path, text: str) -> Source:
 
     try:
         return Source(file, text, tomllib.loads(text))
+    except RecursionError:
+        raise UsageError(f"{file}: its values are nested too deep") from None
     except tomllib.TOMLDecodeError as error:
         line = re.search(r"line (\d+)", str(error))
         at = line[1] if line else text.count("\n") + 1

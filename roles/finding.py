@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import inspect
 import sys
 from collections.abc import Iterator
@@ -11,7 +10,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, get_args, get_origin, get_type_hints
 
-from mng import hooks, settings
+from mng import hooks, settings, sourced, trust
+from mng.acting import OURS as OURS_TOP
 from mng.errors import MngError, UsageError
 from mng.roles.role import Role
 from mng.shell import here
@@ -119,9 +119,10 @@ def handler(role: str, name: str) -> Role:
 
 
 def folders(context: str | Path | None = None) -> Iterator[Path]:
-    """Where roles are looked for, nearest first: beside the project's tasks.py or .mng/, in ~/.mng/roles, here."""
+    """Where roles are looked for, nearest first: beside the project's tasks.py or .mng/ (with trust), in ~/.mng/roles, here."""
     for folder in settings.marked(here() / (context or "")):
-        yield folder / "roles"
+        if folder != OURS_TOP and trust.counts(folder, "roles"):
+            yield folder / "roles"
     yield settings.user_dir() / "roles"
     yield OURS
 
@@ -145,18 +146,12 @@ def loaded(file: Path) -> ModuleType:
     name = f"mng_roles_of.{file}"
     if name in sys.modules:
         return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, file)
-    assert spec and spec.loader
-    module = sys.modules[name] = importlib.util.module_from_spec(spec)
-    keep, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
-        spec.loader.exec_module(module)
+        return sourced.module(name, file, file.parent)
+    except MngError:
+        raise
     except Exception as error:
-        del sys.modules[name]
         raise MngError(f"{file}:{line_of(error, file)}: {type(error).__name__}: {error}") from None
-    finally:
-        sys.dont_write_bytecode = keep
-    return module
 
 
 def line_of(error: Exception, file: Path) -> int:

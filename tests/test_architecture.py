@@ -24,7 +24,18 @@ FOLDERS = {
 }  # where they lie: what they are imported as
 LAYERS = [  # a file imports from its own line and the lines above it
     {"mng.errors", "mng.shell", "mng.names", "mng.home", "mng.fault", "mng.lenient"},
-    {"mng.settings", "mng.output", "mng.log", "mng.rows", "mng.layout", "mng.records", "mng.foreign", "mng.plugins", "mng.hooks"},
+    {"mng.trust", "mng.acting", "mng.harmless", "mng.sourced"}
+    | {
+        "mng.settings",
+        "mng.output",
+        "mng.log",
+        "mng.rows",
+        "mng.layout",
+        "mng.records",
+        "mng.foreign",
+        "mng.plugins",
+        "mng.hooks",
+    },
     {"mng.disk", "mng.runner", "mng.ssh", "mng.host", "mng.sudo", "mng.machine"},
     {"mng.inventory", "mng.sync"},
     {"mng.roles"},

@@ -22,6 +22,7 @@ from mng.agents.claude_settings import (
     without_session,
     without_settings,
 )
+from mng.agents.consent import answered
 from mng.agents.hooked import Hooked, fields, hook_path, visible
 from mng.agents.types import Status, View, launch_words, program_of
 from mng.host import Host
@@ -69,6 +70,7 @@ class Claude(Hooked):
         "CLAUDE_CODE_USE_VERTEX", "~/.claude/.credentials.json", "~/.claude.json#oauthAccount",
     )  # fmt: skip
     rests: ClassVar[str] = """grep -Eq '"status": ?"(idle|waiting|shell)"' live"""
+    asks_trust: ClassVar[bool] = True
     takes_grants: ClassVar[bool] = True
     exit_words: ClassVar[frozenset[str]] = frozenset({"exit", "quit", ":q", ":q!", ":wq", ":wq!"})
     # Since 2.1.321 blanks before it no longer make it a text; which words are commands, skills and plugins know alone.
@@ -141,7 +143,9 @@ class Claude(Hooked):
         return [
             program(name=program_of(self, record)[0], install=self.install),
             script(path=hook_path(host), source=FILES / "hook.sh"),
-            claude(account=account, folder=project(record), answers=None if host.local else answers()),
+            claude(
+                account=account, folder=project(record) if answered(record) else "", answers=None if host.local else answers()
+            ),
         ]
 
     def status(self, view: View) -> Status:
@@ -265,7 +269,9 @@ def branched(record: AgentRecord, folder: str) -> Cmd:
 
 
 def project(record: AgentRecord) -> str:
-    """Where Claude Code notes trust: the main repository of a worktree, else the work dir."""
+    """Where Claude Code notes trust: the main repository of a worktree, else the work dir; "" where it is to ask."""
+    if not answered(record):
+        return ""
     work = record.work
     if work.kind in ("worktree", "in-place") and work.repo.endswith("/.git"):
         return str(PurePath(work.repo).parent)

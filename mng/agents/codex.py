@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from mng import lenient
 from mng.agents import tmux
+from mng.agents.consent import answered
 from mng.agents.hooked import Hooked, fields, hook_path, visible
 from mng.agents.types import Status, View, launch_words, program_of
 from mng.host import Host
@@ -41,6 +42,7 @@ class Codex(Hooked):
 
     name: ClassVar[str] = "codex"
     program: ClassVar[tuple[str, ...]] = ("codex",)
+    asks_trust: ClassVar[bool] = True
     headless: ClassVar[tuple[str, ...]] = ("exec", "--skip-git-repo-check", "--ephemeral", "--sandbox", "read-only", "-")
     install: ClassVar[Cmd | None] = INSTALL
     account: ClassVar[tuple[str, ...]] = ("CODEX_API_KEY", "CODEX_ACCESS_TOKEN", "OPENAI_API_KEY", "~/.codex/auth.json")
@@ -113,6 +115,8 @@ class Codex(Hooked):
     def starting(self, view: View, started: float) -> Status:
         if view.probe.now - started > LAG and "Sign in" in screen(view):
             return Status("WAITING", "auth", "codex login", since=started, source="screen")
+        if view.probe.now - started > LAG and re.search(r"(?i)\btrust\b", screen(view)):
+            return Status("WAITING", "permission", "trust in the work dir", since=started, source="screen")
         return Status("RUNNING", "starting", since=started, source="screen")
 
     def asks(self, view: View, name: str, event: dict[str, str], at: float) -> Status:
@@ -189,7 +193,9 @@ def hooks(script: str, folder: str) -> list[str]:
 
 
 def trust(record: AgentRecord) -> list[str]:
-    """Options that answer whether the work dir is trusted; of a worktree, codex asks for the main repository."""
+    """Options that answer whether the work dir is trusted, if it is; of a worktree, codex asks for the main repository."""
+    if not answered(record):
+        return []
     repo = str(PurePath(record.work.repo).parent) if record.work.repo.endswith("/.git") else ""
     folders = dict.fromkeys(folder for folder in (record.work.path, record.work.root, repo) if folder)
     trusted = ",".join(f'{json.dumps(folder)}={{trust_level="trusted"}}' for folder in folders)

@@ -78,6 +78,7 @@ class AgentType:
     exit_words: ClassVar[frozenset[str]] = frozenset()  # messages that would end the program
     command: ClassVar[re.Pattern[str]] = re.compile("(?!)")  # messages that it carries out as its own, however they are typed
     paste_limit: ClassVar[tuple[int, int]] = (0, 0)  # lines and characters of one paste that are shown as typed; 0: any number
+    asks_trust: ClassVar[bool] = False  # whether it asks at its start if the folder is trusted
     takes_grants: ClassVar[bool] = False  # rules of what it may do without asking
     by_api: ClassVar[bool] = False  # takes messages by `hand_over`; else they are pasted into its terminal
     enters: ClassVar[int] = 5  # how often Enter may be pressed for one message: an Enter can be lost, a text is not

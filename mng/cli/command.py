@@ -10,7 +10,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import Task
 
-from mng import hooks, output, settings
+from mng import hooks, output, settings, trust
 from mng.cli import shown
 from mng.cli.contents import Contents
 from mng.cli.options import Option, Options
@@ -56,6 +56,7 @@ class Command(Task[Any], Generic[R]):
     def __call__(self, c: Context, o: Options | None = None, /, **given: Any) -> R:
         """`create(c, CreateOptions(…))`, `create(c, name="x")`, or (every field given) from a command line."""
         asked = given if o is None else {name: getattr(o, name) for name in o.model_fields_set}  # never what settings say
+        trust.now.once = trust.now.once or bool(asked.get("trust"))
         found = self.in_force(asked.get("context"))
         hooks.use(found, asked.get("plugin") or (), asked.get("disable_plugin") or ())
         typed = o is None and given.keys() >= self.model.model_fields.keys()
@@ -99,6 +100,7 @@ class Command(Task[Any], Generic[R]):
         output.log_to(o.settings.user_dir, **log)
         output.hide(*shown.secrets(o))
         hooks.tell()
+        trust.tell()
         began, code, wrong = time.monotonic(), 1, "failed"
         failure: Exception | None = None
         try:

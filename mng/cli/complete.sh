@@ -15,25 +15,41 @@ _mng_offer() {
 
 # Each adds to $offer. All of them use the variables of _mng_complete.
 _mng_agents() {
-    local path place="${MNG_HOST_DIR:-}"
-    [ -n "$place" ] || { place="$home"; _mng_settings _mng_host_dir; }
+    local path place="${MNG_HOST_DIR:-}" profile
+    [ -n "$place" ] || { place="$home"; _mng_user_settings _mng_host_dir; }
     for path in "$place"/names/*; do
         if [ -L "$path" ]; then _mng_offer "${path##*/}"; fi
     done
 }
 
+_mng_trusted() { # is it among the folders that mng keeps, or that MNG_TRUST names?
+    local line
+    case ":${MNG_TRUST:-}:" in *":$1:"*) return 0 ;; esac
+    [ -r "$home/cache/trusted" ] || return 1
+    while IFS= read -r line; do
+        [ "$line" != "$1" ] || return 0
+    done <"$home/cache/trusted"
+    return 1
+}
+
 _mng_settings() { # "$@" FILE for the user's settings and the nearest project's, the weakest first
-    local dir="$PWD" profile="${MNG_PROFILE:-}"
-    [ -n "$profile" ] || { [ -r "$home/profile" ] && read -r profile <"$home/profile"; }
-    [ ! -r "$home/profiles/${profile:-default}/settings.toml" ] || "$@" "$home/profiles/${profile:-default}/settings.toml"
+    local dir="$PWD" profile
+    _mng_user_settings "$@"
     while [ -n "$dir" ] && [ "$dir" != "$HOME" ]; do
         if [ -r "$dir/$root/settings.toml" ] || [ -r "$dir/$root/settings.local.toml" ]; then
+            _mng_trusted "$dir" || break
             [ ! -r "$dir/$root/settings.toml" ] || "$@" "$dir/$root/settings.toml"
             [ ! -r "$dir/$root/settings.local.toml" ] || "$@" "$dir/$root/settings.local.toml"
             break
         fi
         dir="${dir%/*}"
     done
+}
+
+_mng_user_settings() {
+    profile="${MNG_PROFILE:-}"
+    [ -n "$profile" ] || { [ -r "$home/profile" ] && read -r profile <"$home/profile"; }
+    [ ! -r "$home/profiles/${profile:-default}/settings.toml" ] || "$@" "$home/profiles/${profile:-default}/settings.toml"
 }
 
 _mng_host_dir() { # what the file says before its first table
@@ -69,7 +85,7 @@ _mng_table_names() {
 _mng_roles() { # of mng itself they are in the cache
     local dir="$PWD" path
     while [ -n "$dir" ] && [ "$dir" != "$HOME" ]; do
-        _mng_role_files "$dir/roles"
+        [ ! -d "$dir/roles" ] || ! _mng_trusted "$dir" || _mng_role_files "$dir/roles"
         [ ! -e "$dir/.git" ] || break
         dir="${dir%/*}"
     done
@@ -91,6 +107,7 @@ _mng_tasks() { # of the nearest tasks.py
     while [ -n "$dir" ]; do
         for file in "$dir/tasks.py" "$dir/tasks/__init__.py"; do
             [ -r "$file" ] || continue
+            _mng_trusted "$dir" || return
             while IFS= read -r line || [ -n "$line" ]; do
                 case "$decorated$line" in
                     *@task*) decorated=@ ;;

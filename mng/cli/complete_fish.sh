@@ -13,14 +13,20 @@ function __mng_lines --argument-names pattern # what the pattern finds in the li
     end
 end
 
-function __mng_settings --argument-names root # the user's settings and the project's, the weakest first
+function __mng_trusted --argument-names dir root # is it among the folders that mng keeps, or that MNG_TRUST names?
+    contains -- $dir (string split : -- "$MNG_TRUST"); and return
+    test -r $HOME/$root/cache/trusted; and string match -q -- $dir <$HOME/$root/cache/trusted
+end
+
+function __mng_settings --argument-names root user # the user's settings and (without `user`) the project's, the weakest first
     set -l profile default
     test -r $HOME/$root/profile; and read profile <$HOME/$root/profile
     set -q MNG_PROFILE; and set profile $MNG_PROFILE
     set -l files $HOME/$root/profiles/$profile/settings.toml
     for dir in (__mng_above)
-        test $dir = $HOME; and break
+        test $dir = $HOME -o -n "$user"; and break
         if test -r $dir/$root/settings.toml -o -r $dir/$root/settings.local.toml
+            __mng_trusted $dir $root; or break
             set -a files $dir/$root/settings.toml $dir/$root/settings.local.toml
             break
         end
@@ -29,7 +35,7 @@ function __mng_settings --argument-names root # the user's settings and the proj
 end
 
 function __mng_host_dir --argument-names root # what they say before their first table
-    for file in (__mng_settings $root)
+    for file in (__mng_settings $root user)
         test -r $file; or continue
         while read -l line
             string match -q '[*' -- $line; and break
@@ -46,7 +52,7 @@ function __mng_roles --argument-names root
     set -l dirs
     for dir in (__mng_above)
         test $dir = $HOME; and break
-        set -a dirs $dir/roles
+        test -d $dir/roles; and __mng_trusted $dir $root; and set -a dirs $dir/roles
         test -e $dir/.git; and break
     end
     for path in $dirs/*.py $HOME/$root/roles/*.py $dirs/*/__init__.py $HOME/$root/roles/*/__init__.py
@@ -54,10 +60,11 @@ function __mng_roles --argument-names root
     end
 end
 
-function __mng_tasks
+function __mng_tasks --argument-names root
     for dir in (__mng_above)
         for file in $dir/tasks.py $dir/tasks/__init__.py
             test -r $file; or continue
+            __mng_trusted $dir $root; or return
             set -l decorated
             while read -l line
                 if string match -q '@task*' -- $line
@@ -90,7 +97,7 @@ function __mng_names --argument-names word root names
         case ROLE
             __mng_roles $root
         case TASK
-            __mng_tasks
+            __mng_tasks $root
         case '*'
             printf '%s\n' $word
     end

@@ -45,7 +45,7 @@ def listed(o: Any) -> Results[HostListed]:
         return Results(rows(inventory.selection(), dict.fromkeys(names)))
     selection = inventory.selection()
     limit = (o.limit or "") if isinstance(o, TargetOptions) else ""
-    return Results(rows(selection, selection.chosen([o.host or "all"], limit, inventory.limit_file)))
+    return Results(rows(selection, selection.chosen([o.host] if o.host else ["local", "all"], limit, inventory.limit_file)))
 
 
 def rows(selection: Selection, names: Iterable[str]) -> list[HostListed]:

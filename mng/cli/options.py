@@ -308,10 +308,9 @@ def by_field(model: type[Options], values: Mapping[str, Any], source: Callable[[
     """Values under the spellings that people use (`idle-timeout`, `in`, `type`) as values of fields."""
     fields = {}
     for field, info in model.model_fields.items():
-        if field in ("plugin", "disable_plugin"):
+        if field in ("plugin", "disable_plugin", "trust"):
             continue  # code runs for who types it, not for what a file says
-        extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
-        names = extra.get("names", [])
+        names = info.json_schema_extra.get("names", []) if isinstance(info.json_schema_extra, dict) else []
         for name in (field, flag_name(field), *(names if isinstance(names, list) else [])):
             fields[str(name).replace("-", "_")] = field
     found, origin = {}, {}
@@ -380,6 +379,7 @@ class CommonOptions(Options):
     log_command_output: bool = option(False, help="and what they print")
     log_env_vars: bool = option(False, help="and the names of the environment's variables")
     context: Annotated[str, Placeholder("DIR")] | None = option(None, help="folder to work from, instead of this one")
+    trust: bool = option(False, help="let this folder's files count, for this run (see: mng trust)")
 
     @property
     def shape(self) -> str:

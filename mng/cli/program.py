@@ -5,17 +5,17 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from invoke.collection import Collection
 from invoke.exceptions import Exit, ParseError, UnexpectedExit
-from invoke.loader import FilesystemLoader
 from invoke.parser import Parser, ParseResult
 from invoke.parser.argument import Argument
 from invoke.parser.context import ParserContext
 from invoke.program import Program
 
-from mng import hooks, output
+from mng import hooks, output, trust
 from mng.cli import complete, project
 from mng.cli.contents import Contents
 from mng.errors import MngError, UsageError
@@ -40,6 +40,8 @@ class Mng(Program):
             self.normalize_argv(argv)
             refuse_bytes(self.argv)
             hooks.hold()
+            trust.hold()
+            with_trust(self.argv[1:])
             if self.parse(self.argv[1:]):
                 self.execute()
         except UnexpectedExit as error:  # of a command in the project's own tasks
@@ -58,6 +60,7 @@ class Mng(Program):
             output.crash()
             code = 1
         hooks.tell()
+        trust.tell()
         complete.refresh(self.contents, self.version)
         if exit:
             sys.exit(code)
@@ -97,11 +100,13 @@ class Mng(Program):
 
     def parse_theirs(self, words: list[str]) -> bool:
         """A task of the project's tasks.py, by Invoke's own rules; its code runs from here on."""
-        keep, sys.dont_write_bytecode = sys.dont_write_bytecode, True  # a __pycache__ makes their repository unclean
-        module, folder = FilesystemLoader(config=self.config).load("tasks")
-        sys.dont_write_bytecode = keep
-        self.config.set_project_location(folder)
+        found = project.nearest(here())
+        assert found
+        module = project.load(found)
+        self.config.set_project_location(str(found.folder))
+        keep, sys.dont_write_bytecode = sys.dont_write_bytecode, True
         self.config.load_project()
+        sys.dont_write_bytecode = keep
         self.collection = Collection.from_module(module, auto_dash_names=self.config.tasks.auto_dash_names)
         if "--help" in words or "-h" in words:
             self.their_help(words[0])
@@ -139,9 +144,10 @@ class Mng(Program):
         if word in ("-h", "--help", "--version"):
             return words
         if word and not word.startswith("-"):
-            if word.partition(".")[0] in (theirs := project.tasks(here())):
+            theirs = project.nearest(here())
+            if theirs and word.partition(".")[0] in theirs.names:
                 return [*words[:1], *before, *words[1:]]
-            self.refuse(words, list(theirs))
+            self.refuse(words, list(theirs.names) if theirs else [])
         return [*self.default("mng", self.contents.default), *before, *words]
 
     def default(self, group: str, otherwise: str) -> list[str]:
@@ -187,6 +193,20 @@ class Mng(Program):
 
     def print_version(self) -> None:
         output.show(f"mng {self.version}")
+
+
+def with_trust(words: Sequence[str]) -> None:
+    """Who is there to be asked whether a folder is trusted; with --trust it is, for this run."""
+    line = words[: words.index("--")] if "--" in words else words
+    trust.now.once, trust.now.silent = "--trust" in line, line[:1] == ["trust"]
+
+    def ask(folder: Path) -> bool:
+        from mng.cli import trusting
+
+        return trusting.asked(folder)
+
+    quiet = {"trust", "config", "cfg", "plugin", "plug", "doctor", "-h", "--help", "--no-interactive"}  # they mend, or only tell
+    trust.now.ask = None if quiet & {*line} else ask
 
 
 def refuse_bytes(words: Sequence[str]) -> None:

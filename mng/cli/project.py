@@ -1,9 +1,10 @@
-"""The tasks.py of the user's project: read, not run, so that a fresh clone's code runs only when it is asked for."""
+"""The tasks.py of the user's project: read, and run only with trust and when one of its words is typed."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import ModuleType
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     import ast
@@ -11,20 +12,52 @@ if TYPE_CHECKING:
 TAKES_TASKS = ("Collection", "Collection.from_module", "add_task", "add_collection")
 
 
+class Tasks(NamedTuple):
+    """A tasks.py, or the one of a package tasks/: `folder` is where it lies, `names` what may be typed, with summaries."""
+
+    folder: Path
+    file: Path
+    names: dict[str, str]
+
+
 def tasks(folder: Path) -> dict[str, str]:
-    """The names in the nearest tasks.py or tasks/, upwards, with their summaries."""
+    """The names in the nearest tasks.py or tasks/, upwards, with their summaries, if it is trusted."""
+    found = nearest(folder)
+    if not found:
+        return {}
+    from mng import trust
+
+    return found.names if trust.is_trusted(found.folder, "tasks") else {}
+
+
+def nearest(folder: Path) -> Tasks | None:
+    """The tasks.py that is meant here, trusted or not."""
     for place in (folder, *folder.parents):
         for file in (place / "tasks.py", place / "tasks" / "__init__.py"):
             if file.is_file():
-                try:
-                    return defined(file.read_text())
-                except (OSError, SyntaxError, ValueError) as error:
-                    from mng import output
+                from mng import acting, output, trust
 
+                if why := acting.stranger(place, [file]):
+                    trust.warn(f"{file} does not count: {why}")
+                    continue
+                try:
+                    return Tasks(place, file, defined(acting.data(file).decode()))
+                except (OSError, SyntaxError, ValueError, RecursionError, MemoryError) as error:
                     line = f":{error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
                     output.warn(f"{file}{line}: {getattr(error, 'msg', None) or error}; none of its tasks is known")
-                    return {}
-    return {}
+                    return None
+    return None
+
+
+def load(found: Tasks) -> ModuleType:
+    """Its module, run now; UsageError without trust: an agent by the name of a task is not what was meant."""
+    from mng import sourced, trust
+
+    if not trust.counts(found.folder, "tasks"):
+        from mng.errors import UsageError
+
+        raise UsageError(f"{found.file} is not trusted, so that none of its tasks is run", "see: mng trust --show; mng trust")
+    return sourced.module("tasks", found.file, found.folder, first=True)
 
 
 def defined(source: str) -> dict[str, str]:

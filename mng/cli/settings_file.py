@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from mng import output, settings
+from mng import harmless, output, settings, trust
 from mng.cli.contents import Contents
 from mng.cli.verify import verify
 from mng.errors import MngError, NotFound, UsageError
@@ -57,15 +57,29 @@ class SettingsFile:
             old = self.text()
             new = edit(old)
             self.checked(old, new, contents, key)
+            ours = self.scope == "user" or trust.is_trusted(self.path.parent.parent, "settings")
             LocalRunner().put({str(file): File(new.encode(), mode)})
+            if ours and self.scope != "user":
+                trust.follow(self.path.parent.parent, "settings")
 
     def checked(self, old: str, new: str, contents: Contents | None, key: str) -> None:
         settings.parsed(self.path, new)
-        if not (wrong := self.wrong(new, contents)):
-            return
-        if not self.wrong(old, contents) or (key and f": {key}" in wrong.what):
-            raise wrong
-        output.warn(f"still wrong: {wrong.what}")
+        if wrong := self.wrong(new, contents):
+            if not self.wrong(old, contents) or (key and f": {key}" in wrong.what):
+                raise wrong
+            output.warn(f"still wrong: {wrong.what}")
+        before = self.refused(old)
+        for path in self.refused(new):
+            if path not in before:
+                raise UsageError(f"{'.'.join(path)}: no project can say this", "in your own file: --scope user")
+
+    def refused(self, text: str) -> list[tuple[str, ...]]:
+        """What no project can say."""
+        try:
+            data = settings.parsed(self.path, text).data if self.scope != "user" else {}
+        except UsageError:
+            return []
+        return harmless.with_trust(data, self.path.parent.parent)[1]
 
     def wrong(self, text: str, contents: Contents | None) -> UsageError | None:
         """What is wrong with all settings together, with this text in the file; without `contents` none is asked."""

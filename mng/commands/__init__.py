@@ -35,6 +35,7 @@ if TYPE_CHECKING:  # what __getattr__ gives; a line for each command, and each g
     from mng.commands.restore import restore as restore
     from mng.commands.start import start as start
     from mng.commands.stop import stop as stop
+    from mng.commands.trust import trust as trust
 
     exec, list = exec_, list_
 
@@ -78,6 +79,7 @@ contents = Contents(
         "snapshot destroy": Entry("Destroy snapshots", DATA, ("snap destroy", "snap rm")),
         "doctor": Entry("Check what mng needs on this machine", OURSELVES),
         "ask": Entry("Ask how to do something with mng", OURSELVES),
+        "trust": Entry("Let what a folder's files say of you count", OURSELVES),
         "config list": Entry("Show all settings, and where each comes from", OURSELVES, ("config", "cfg", "cfg list")),
         "config get": Entry("Show one setting, or a table of them", OURSELVES, ("cfg get",)),
         "config set": Entry("Set a value in a settings file", OURSELVES, ("cfg set",)),

@@ -14,6 +14,7 @@ from mng import output
 from mng.agents.agent import Agent
 from mng.agents.attaching import Reconnect, go_to
 from mng.agents.background import hand_over
+from mng.agents.consent import with_consent
 from mng.agents.creation import Plan, available, build, fit
 from mng.agents.grants import granted
 from mng.agents.hosting import adopt, awake, not_left_empty
@@ -274,7 +275,8 @@ def planned(o: CreateOptions, inventory: Inventory, chosen: Chosen | None = None
     windows, variables = added(o.add_cmd)
     id_ = new_id("agent")
     try:
-        placement = placed(o, host, *source_folder(o, inventory, host), name, id_)
+        source = source_folder(o, inventory, host)
+        placement = placed(o, host, *source, name, id_)
     except MngError:
         available(inventory, host, name)  # somebody else's create of that name may be why
         raise
@@ -285,6 +287,7 @@ def planned(o: CreateOptions, inventory: Inventory, chosen: Chosen | None = None
         resume_message=o.resume_message or "",
     )  # fmt: skip
     record = fit(chosen.kind.prepare(granted(o.limited(record), o.grant), host), host)
+    record = with_consent(record, *source) if chosen.kind.asks_trust else record
     return Plan(record, host, placement, {**environment(o, chosen), **variables}, steps_of(o), roles_of(o),
                 yes=o.yes)  # fmt: skip
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mng.errors import NotAvailable, UsageError
 
@@ -42,6 +42,11 @@ class Target(NamedTuple):
         """No file of settings counts for it: its options are `-F /dev/null`, then `-o KEY=VALUE` each."""
         rest = self.options[2:]
         return bool(self.key and self.user and self.options[:2] == ("-F", "/dev/null") and set(rest[::2]) == {"-o"})
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> Target:
+        """From what was kept of it as JSON."""
+        return cls(**{**data, "options": tuple(data.get("options", ()))})
 
     def __str__(self) -> str:
         user = f"{self.user}@" if self.user else ""

@@ -91,7 +91,7 @@ class World:
             "PATH": os.pathsep.join([str(self.bin), SCRIPTS, os.environ["PATH"]]),
             "LANG": "C.UTF-8", "TERM": "xterm-256color", "TMPDIR": str(self.root / "tmp"),
             "TMUX_TMPDIR": str(self.tmux_dir), "MNG_HOST_DIR": str(self.host_dir), "MNG_PREFIX": self.prefix,
-            "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_CONFIG_NOSYSTEM": "1", "MNG_TRUST": str(self.repo),
         }  # fmt: skip
         self.started: list[subprocess.Popen[str]] = []
         self.terminals: list[Pty] = []

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mng import hooks, output
+from mng import hooks, output, trust
 
 
 @pytest.fixture(autouse=True)
@@ -16,7 +16,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "work").mkdir(parents=True)
     monkeypatch.setenv("HOME", str(folder))
     monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("MNG_TRUST", str(folder / "work"))
     monkeypatch.chdir(folder / "work")
     monkeypatch.setattr(output, "now", output.Now())
     monkeypatch.setattr(hooks, "now", hooks.Now())
+    monkeypatch.setattr(trust, "now", trust.Now())
     return folder

@@ -15,7 +15,7 @@ from mng.errors import MngError, NotFound, Refused, UsageError
 
 FILE = """\
 # mine
-prefix = "p-"   # short
+commands.logs.file = "p-"   # short
 
 [commands.create]
 connect = false # never
@@ -29,13 +29,13 @@ slow = { "in" = "local" } # inline
 sort = "name"
 """
 EDITS = [  # key, value as typed, the line that is new or changed
-    ("prefix", "q-", 'prefix = "q-"   # short'),
+    ("commands.logs.file", "q-", 'commands.logs.file = "q-"   # short'),
     ("commands.create.connect", "true", "connect = true # never"),
     ("commands.create.label", '["b=2", "c=3"]', 'label = ["b=2", "c=3"]'),
     ("commands.create.name", "web", 'name = "web"'),
     ("commands.create.name", "123", 'name = "123"'),  # a text where a text is wanted
     ("commands.create.idle-timeout", "90", "idle-timeout = 90"),
-    ("host_dir", "~/x", 'host_dir = "~/x"'),
+    ("inventory", '["~/x"]', 'inventory = ["~/x"]'),
     ("create_templates.slow.name", "z", 'slow = { "in" = "local", name = "z"} # inline'),
     ("create_templates.more.connect", "true", "[create_templates.more]"),
     ("agent_types.mine", '{"parent_type": "claude", "cli_args": ["-v"]}', "[agent_types.mine]"),
@@ -71,7 +71,7 @@ def test_set_keeps_all_else(file: Path, key: str, value: str, line: str) -> None
 @pytest.mark.parametrize(
     ("key", "gone"),
     [
-        ("prefix", ['prefix = "p-"   # short']),
+        ("commands.logs.file", ['commands.logs.file = "p-"   # short']),
         ("commands.create.connect", ["connect = false # never"]),
         ("commands.create", ["[commands.create]", "connect = false # never", 'label = ["a=1"]']),
         ("create_templates.fast.depth", ["fast.depth = 1"]),
@@ -89,6 +89,9 @@ def test_unset_keeps_all_else(file: Path, key: str, gone: list[str]) -> None:
 REFUSED = [
     ("prefx", "x", "prefx: no such setting", "did you mean prefix?"),
     ("prefix", "a b", "prefix: 'a b': letters", ""),
+    ("prefix", "x-", "prefix: no project can say this", "in your own file: --scope user"),
+    ("host_dir", "~/x", "host_dir: no project can say this", "in your own file: --scope user"),
+    ("commands.destroy.force", "true", "commands.destroy.force: no project can say this", "in your own file: --scope user"),
     ("commands.create.conect", "true", "create has no option 'conect'", "did you mean connect?"),
     ("commands.create.connect", "maybe", "'maybe' is neither true nor false", ""),
     ("commands.crate.connect", "true", "commands.crate: no such command", "did you mean create?"),
@@ -100,7 +103,7 @@ REFUSED = [
     ("create_templates.x.nmae", "x", "template x has no option 'nmae'", "did you mean name?"),
     ("agent_types.x.parent_type", "x1", "no agent type 'x1'", "there are: claude, codex, opencode, generic, demo"),
     ("agent_types.x.comand", "x", "comand: no such setting", "did you mean command?"),
-    ("prefix.more", "x", "prefix is a value, not a table", ""),
+    ("commands.logs.file.more", "x", "commands.logs.file is a value, not a table", ""),
     ("a..b", "x", "'a..b' is no key", 'as commands.create.connect, or commands."snapshot create".name'),
     ("", "x", "'' is no key", 'as commands.create.connect, or commands."snapshot create".name'),
     ("create_templates", "3", "create_templates: input should be a valid dictionary, not 3", ""),
@@ -127,15 +130,15 @@ def test_a_circle_of_types_is_shown(file: Path) -> None:
 def test_what_was_wrong_before_is_no_reason_to_refuse_mending(file: Path) -> None:
     file.write_text("prefx = 'x'\n[commands.crate]\nname = 'x'\n")
     with pytest.raises(UsageError, match=r"settings.toml:1: prefx: no such setting"):
-        config.get(Context(), key="prefix")
+        config.get(Context(), key="commands.logs.file")
     config.unset(Context(), key="prefx")
     config.unset(Context(), key="commands.crate")
     assert config.get(Context(), key="prefix").value == "mng-"
     file.write_text("a = = 1\n")
     with pytest.raises(UsageError, match=r"settings.toml:1: Invalid value") as error:
-        config.set_(Context(), key="prefix", value="x-")
+        config.set_(Context(), key="commands.logs.file", value="x-")
     assert error.value.hint == "mend it first: mng config edit"
-    config.set_(Context(), key="prefix", value="x-", scope="user")  # another file
+    config.set_(Context(), key="commands.logs.file", value="x-", scope="user")  # another file
 
 
 def test_mode_and_link_are_kept(file: Path, home: Path) -> None:
@@ -143,8 +146,8 @@ def test_mode_and_link_are_kept(file: Path, home: Path) -> None:
     file.rename(real)
     real.chmod(0o640)
     file.symlink_to(real)
-    config.set_(Context(), key="prefix", value="q-")
-    assert file.is_symlink() and 'prefix = "q-"' in real.read_text() and real.stat().st_mode & 0o777 == 0o640
+    config.set_(Context(), key="commands.logs.file", value="q-")
+    assert file.is_symlink() and 'commands.logs.file = "q-"' in real.read_text() and real.stat().st_mode & 0o777 == 0o640
 
 
 def test_many_at_once_lose_nothing(file: Path) -> None:
@@ -162,17 +165,17 @@ def test_many_at_once_lose_nothing(file: Path) -> None:
 
 def test_dry_run_changes_nothing(file: Path, home: Path) -> None:
     before = file.read_text()
-    assert config.set_(Context(), key="prefix", value="q-", dry_run=True).result == "would be set"
-    assert config.unset(Context(), key="prefix", dry_run=True).result == "would be unset"
+    assert config.set_(Context(), key="commands.logs.file", value="q-", dry_run=True).result == "would be set"
+    assert config.unset(Context(), key="commands.logs.file", dry_run=True).result == "would be unset"
     with pytest.raises(UsageError):
         config.set_(Context(), key="prefx", value="q-", dry_run=True)
-    assert config.set_(Context(), key="prefix", value="q-", dry_run=True, scope="user")
+    assert config.set_(Context(), key="commands.logs.file", value="q-", dry_run=True, scope="user")
     assert file.read_text() == before and not (home / ".mng").exists()
 
 
 def test_where_a_set_goes(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def goes(**how: str) -> str:
-        return str(Path(config.set_(Context(), key="prefix", value="q-", dry_run=True, **how).path).relative_to(home))
+        return str(Path(config.set_(Context(), key="commands.logs.file", value="q-", dry_run=True, **how).path).relative_to(home))
 
     mine = ".mng/profiles/default/settings.toml"
     assert goes() == mine
@@ -201,7 +204,7 @@ def test_list_says_where_from(file: Path, home: Path, monkeypatch: pytest.Monkey
     assert rows["commands.create.connect"] == ("false", f"{file}:5")
     assert rows["commands.create.in"] == ("local", "MNG_COMMANDS_CREATE_IN")
     assert rows['commands."config list".quiet'] == ("false", "MNG_COMMANDS_CONFIG_LIST_QUIET")
-    assert rows["prefix"] == ("p-", f"{file}:2")
+    assert rows["commands.logs.file"] == ("p-", f"{file}:2")
     assert rows["host_dir"] == (f"{home}/.mng", "default")
     assert rows["commands.create.env"] == ("***", f"{user}:3")
     assert rows["agent_types.mine.env.KEY"] == ("***", f"{user}:5")
@@ -231,8 +234,8 @@ def test_get(file: Path) -> None:
 def test_a_setting_that_is_overruled_is_told(
     file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    config.set_(Context(), key="prefix", value="u-", scope="user")
-    assert f"{file}:2 has the last word on prefix" in capsys.readouterr().err
+    config.set_(Context(), key="commands.logs.file", value="u-", scope="user")
+    assert f"{file}:2 has the last word on commands.logs.file" in capsys.readouterr().err
     monkeypatch.setenv("MNG_COMMANDS_CREATE_CONNECT", "true")
     config.set_(Context(), key="commands.create.connect", value="false")
     assert "MNG_COMMANDS_CREATE_CONNECT has the last word" in capsys.readouterr().err
@@ -252,7 +255,7 @@ def test_edit(file: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     editor(home, monkeypatch, "sed -i 's/p-/q-/' \"$1\"")
     made = config.edit(Context())
     assert (made.key, made.path, made.result) == ("project", str(file), "is saved")
-    assert 'prefix = "q-"' in file.read_text() and list(home.glob("mng-*")) == []
+    assert 'commands.logs.file = "q-"' in file.read_text() and list(home.glob("mng-*")) == []
     assert config.edit(Context()) is None  # nothing changed
     assert config.edit(Context(), scope="user") is None and not (home / ".mng").exists()
 
@@ -273,7 +276,7 @@ def test_an_edit_that_is_not_saved(
     editor(home, monkeypatch, script)
     with pytest.raises(MngError, match=message) as error:
         config.edit(Context())
-    assert "q-" not in file.read_text() and 'prefix = "p-"' in file.read_text()
+    assert "q-" not in file.read_text() and 'commands.logs.file = "p-"' in file.read_text()
     if message == "nothing is saved":
         kept = Path(error.value.hint.removeprefix("your text is kept: "))
         assert kept.is_file() and capsys.readouterr().err.startswith(f"mng: {file}")
@@ -297,7 +300,7 @@ def test_path(file: Path, home: Path) -> None:
 def test_a_folder_that_can_not_be_written(file: Path) -> None:
     file.parent.chmod(0o500)
     with pytest.raises(MngError, match="cannot write"):
-        config.set_(Context(), key="prefix", value="q-")
+        config.set_(Context(), key="commands.logs.file", value="q-")
 
 
 def test_a_change_that_would_change_more_is_refused() -> None:
@@ -313,8 +316,8 @@ def run(line: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
 
 
 def test_the_group_as_typed(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("config get prefix", capsys) == (0, "p-\n", "")
-    assert run("cfg get prefix --format {source}", capsys) == (0, f"{file}:2\n", "")
+    assert run("config get commands.logs.file", capsys) == (0, "p-\n", "")
+    assert run("cfg get commands.logs.file --format {source}", capsys) == (0, f"{file}:2\n", "")
     assert json.loads(run("config get commands.create --json", capsys)[1])["value"] == {"connect": False, "label": ["a=1"]}
     for line in ("config", "cfg", "config list", "cfg list --scope project"):
         assert run(line, capsys)[1].startswith("KEY "), line

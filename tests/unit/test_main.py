@@ -15,7 +15,8 @@ MNG = f"{sys.executable} -m mng.main"
 
 
 def sh(line: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(["bash", "-o", "pipefail", "-c", f"cd {ROOT}; {line}"], capture_output=True, text=True, timeout=60)
+    within = f"cd {ROOT}; export MNG_TRUST={ROOT}; {line}"
+    return subprocess.run(["bash", "-o", "pipefail", "-c", within], capture_output=True, text=True, timeout=60)
 
 
 def test_the_version_is_the_packages() -> None:

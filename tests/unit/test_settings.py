@@ -156,9 +156,9 @@ def test_unreadable(user: Path) -> None:
 
 def test_another_root(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MNG_ROOT_NAME", "other")
-    written(home / "work" / ".other" / "settings.toml", "[providers.x]\na = 1\n")
+    written(home / "work" / ".other" / "settings.toml", "[commands.x]\nname = 'a'\n")
     found = settings.load()
-    assert (found.prefix, found.host_dir, found.providers) == ("other-", home / ".other", {"x": {"a": 1}})
+    assert (found.prefix, found.host_dir, found.commands) == ("other-", home / ".other", {"x": {"name": "a"}})
     monkeypatch.setenv("MNG_HOST_DIR", "~/elsewhere")
     assert settings.load().host_dir == home / "elsewhere"
     assert settings.load().user_dir == home / ".other"
@@ -174,19 +174,25 @@ def test_profiles(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.load().prefix == "two-"
 
 
-def test_how_far_up_a_project_is_looked_for(home: Path, tmp_path: Path) -> None:
-    written(home / "work" / ".mng" / "settings.toml", "prefix = 'work-'\n")
+def test_how_far_up_a_project_is_looked_for(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def sort(context: Path) -> str:
+        return str(settings.load(context).commands.get("list", {}).get("sort", ""))
+
+    def said(folder: Path, word: str) -> None:
+        written(folder / ".mng" / "settings.toml", f"[commands.list]\nsort = '{word}'\n")
+
+    said(home / "work", "work")
     deep = home / "work" / "a" / "b"
     deep.mkdir(parents=True)
-    assert settings.load(deep).prefix == "work-"
+    assert sort(deep) == "work"
     (home / "work" / "a" / ".git").mkdir()
-    assert settings.load(deep).prefix == "mng-"  # another repository
-    written(home / ".mng" / "settings.toml", "prefix = 'home-'\n")
-    assert settings.load(home).prefix == "mng-"
+    assert sort(deep) == ""  # another repository
+    said(home, "home")
+    assert sort(home) == ""
     (tmp_path / "out" / "side").mkdir(parents=True)
-    written(tmp_path / "out" / ".mng" / "settings.toml", "prefix = 'not-mine-'\n")
-    assert settings.load(tmp_path / "out" / "side").prefix == "mng-"  # outside of home and of any repository
-    assert settings.load(tmp_path / "out").prefix == "not-mine-"
+    said(tmp_path / "out", "not-mine")
+    assert sort(tmp_path / "out" / "side") == ""  # outside of home and of any repository
+    assert sort(tmp_path / "out") == "not-mine"
 
 
 LINES: list[tuple[str, tuple[str, ...], int]] = [

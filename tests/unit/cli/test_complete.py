@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mng import settings
+from mng import settings, trust
 from mng.cli import complete
 from mng.commands import contents as COMMANDS
 from mng.inventory.inventory import Inventory
@@ -24,9 +24,9 @@ REAL = [  # of mng's own commands, in a project with roles, tasks, templates and
     (["create", "--name", "web", "my"], ""),
     (["create", "--type", "my"], "my-claude my-codex"),
     (["create", "-n", "web", "--template", ""], "heavy light"),
-    (["--template", "h"], "heavy"),
+    (["--template", "he"], "heavy"),
     (["provision", "--role", ""], "base claude codex database opencode own rsync unison web-server"),
-    (["create", "--host", ""], "all local provider_local provider_ssh state_running ungrouped web web1"),
+    (["create", "--host", ""], "all local provider_ssh ungrouped web web1"),
     (["exec", "--host", "we"], "web web1"),
     (["create", "--from", "al"], "al-2 alpha"),
     (["create", "--label", "a=b", "new", "d"], "demo"),
@@ -130,9 +130,7 @@ SAID = ['host_dir = "~/elsewhere"', "host_dir='~/elsewhere' # mine", 'prefix = "
 
 
 @pytest.mark.parametrize("said", SAID)
-@pytest.mark.parametrize(
-    "file", [".mng/profiles/default/settings.toml", "work/.mng/settings.toml", "work/.mng/settings.local.toml"]
-)
+@pytest.mark.parametrize("file", [".mng/profiles/default/settings.toml"])
 def test_the_folder_of_the_settings(cached: Path, home: Path, said: str, file: str) -> None:
     (home / "elsewhere" / "names").mkdir(parents=True)
     (home / "elsewhere" / "names" / "apart").symlink_to("x")
@@ -241,3 +239,18 @@ def test_no_name_is_run(real: None, home: Path, shell: str, words: list[str]) ->
     assert not list(home.rglob("ran")), offered
     if words[-2:] != ["--env-file", ""]:  # files are quoted by the shell that puts them in
         assert not any(sign in offered for sign in "`$;'\"*"), offered
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_names_of_a_project_are_offered_with_trust(real: None, home: Path, shell: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    need(shell)
+    tab = {"bash": bash, "zsh": zsh, "fish": fish}[shell]
+    lines = (["nightl"], ["create", "--type", "my-co"], ["--template", "he"], ["provision", "--role", "datab"])
+    monkeypatch.delenv("MNG_TRUST")
+    assert [tab(words).strip() for words in lines] == [""] * 4
+    trust.keep(home / "work", trust.seen(home / "work"))
+    assert [tab(words).strip() for words in lines] == ["nightly", "my-codex", "heavy", "database"]
+    (home / "work" / ".mng" / "settings.toml").write_text(f'host_dir = "{home}/elsewhere"\n')
+    (home / "elsewhere" / "names").mkdir(parents=True)
+    (home / "elsewhere" / "names" / "apart").symlink_to("x")
+    assert tab(["destroy", "apart"]).strip() == "", "no project says where agents are"

@@ -259,6 +259,10 @@ class TestOneRun:
     def test_settings_can_not_ask_for_it(self, run: Run, put: Put, home: Path) -> None:
         put("greeter", COMMAND, "enabled = false")
         project(home, '[commands.list]\nplugin = ["greeter"]\n')
+        ended = run("list")
+        assert ended.code == 0 and "commands.list.plugin: no project can say this" in ended.err
+        mine = home / ".mng/profiles/default/settings.toml"
+        mine.write_text(mine.read_text() + '[commands.list]\nplugin = ["greeter"]\n')
         assert run("list").code == 2 and "plugged_greeter" not in sys.modules
 
 

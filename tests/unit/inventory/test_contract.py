@@ -63,8 +63,11 @@ def inventory(tmp_path: Path) -> Inventory:
 
 
 def test_hosts_by_pattern(inventory: Inventory) -> None:
-    for pattern in ("local", "@local", "all", "l*", inventory.local.host.id):
+    for pattern in ("local", "localhost", "@local", inventory.local.host.id):
         assert [host.name for host in inventory.hosts((pattern,))] == ["local"]
+    for pattern in ("all", "*", "l*", "~l", "!web", "provider_local", "state_running"):
+        with pytest.raises(NotFound, match="no host matches"):
+            inventory.hosts((pattern,))
     with pytest.raises(NotFound, match="no host matches loca"):
         inventory.hosts(("loca",))
     with pytest.raises(NotAvailable, match="no provider 'mars'"):

@@ -51,7 +51,7 @@ def project(home: Path) -> Path:
 def test_hosts_of_a_project_by_pattern(project: Path) -> None:
     assert names("web") == ["web1", "web2", "web3"]
     assert names("web:!web2,db1") == ["web1", "web3", "db1"] or names("web,!web2,db1") == ["web1", "web3", "db1"]
-    assert names("all") == ["local", "web1", "web2", "web3", "db1"], "here is this machine"
+    assert names("all") == ["web1", "web2", "web3", "db1", "local"], "here is this machine, and written down"
     assert names("local,web1") == ["local", "web1"] and names("localhost") == ["local"] and names("here") == ["local"]
     assert names("web", "web1,web3") == ["web1", "web3"] and names((), "db*") == ["db1"]
     assert Inventory().hosts(["web1", "db1"]) and len(Inventory().hosts(("web1", "db1"))) == 2
@@ -60,8 +60,7 @@ def test_hosts_of_a_project_by_pattern(project: Path) -> None:
 
 def test_groups_by_provider_tag_and_state(project: Path) -> None:
     assert names("tag_env_prod") == ["web1", "db1"] and names("tag_zone_a_b") == ["web1"]
-    assert names("provider_local") == ["local"] and names("state_running") == ["local"]
-    assert names("provider_*:!provider_local:!here") == ["web1", "web2", "web3", "db1"]
+    assert names("provider_*:!here") == ["web1", "web2", "web3", "db1"]
     assert names("web:&tag_env_prod") == ["web1"]
 
 
@@ -133,8 +132,8 @@ class TestPlaces:
     def test_the_setting_alone_counts(self, home: Path, project: Path) -> None:
         (project / ".mng").mkdir()
         (project / "lab.ini").write_text("lab1\n")
-        (project / ".mng" / "settings.toml").write_text('prefix = "x-"\ninventory = ["lab.ini"]\n')
-        assert names("all") == ["local", "lab1"]
+        (project / ".mng" / "settings.toml").write_text('inventory = ["lab.ini"]\n')
+        assert names("all") == ["lab1"]
         os.chdir(project / "inventory")
         assert names("lab1") == ["lab1"]
         (project / "lab.ini").unlink()
@@ -145,10 +144,10 @@ class TestPlaces:
         (home / "one.ini").write_text("one\n")
         (home / "my.cfg").write_text("[defaults]\ninventory = one.ini\n")
         monkeypatch.setenv("ANSIBLE_CONFIG", str(home / "my.cfg"))
-        assert names("all") == ["local", "one"]
+        assert names("all") == ["one"]
         monkeypatch.setenv("ANSIBLE_INVENTORY", f"{home}/two.ini")
         (home / "two.ini").write_text("two\n")
-        assert names("all") == ["local", "two"]
+        assert names("all") == ["two"]
 
 
 class TestWrongInventories:
