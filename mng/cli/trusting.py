@@ -64,7 +64,8 @@ def settings_want(folder: Path, files: list[Path]) -> Iterator[str]:
         source = settings.read(file)
         data = harmless.with_trust(source.data, folder)[0] if source else {}
         for path, value in settings.leaves(data):
-            yield said(path, value)
+            if value != {}:
+                yield said(path, value)
 
 
 def said(path: tuple[str, ...], value: Any) -> str:
