@@ -70,7 +70,10 @@ class Handlers:
         facts.note(self.path)
 
     def left(self, facts: Facts, earlier: bool) -> None:
-        """Those that an earlier run did not come to: of roles done now, and (`earlier`) of any that can be found."""
+        """Those that an earlier run did not come to: of roles done now, and (`earlier`, here) of any that can be found.
+
+        What lies on a host elsewhere chooses no role, option or file of this machine: it is only told of.
+        """
         for line in (facts.seen(self.path).data or b"").decode(errors="replace").splitlines():
             if line in self.noted:
                 continue
@@ -81,6 +84,9 @@ class Handlers:
     def find(self, line: str) -> Entry | None:
         from mng.roles import finding
 
+        if not self.host.local:
+            output.warn(f"{self.host.name}: a handler of an earlier run is still to be done, by its role: {line[:300]}")
+            return None
         try:
             written = json.loads(line)
             role, name, options = written["role"], written["handler"], written["options"]

@@ -111,8 +111,10 @@ class Claude(Hooked):
         """What it would be copied from is there already."""
         path = self.transcript(source)
         said = source.host.runner.get([path]).get(path, b"") if path else b""
-        kept = f"{host.agent_dir(record.id)}/plugin/claude/branch.jsonl"
-        return self.branch(record, source), {kept: said} if said else {}
+        mine, kept = self.branch(record, source), f"{host.agent_dir(record.id)}/plugin/claude/branch.jsonl"
+        if not said or "branched_from" not in mine.plugin:
+            return record, {}
+        return mine.model_copy(update={"plugin": {**mine.plugin, "branched_from": kept}}), {kept: said}
 
     def launch(self, record: AgentRecord, host: Host, *, resume: bool) -> Cmd:
         folder = f"{host.agent_dir(record.id)}/plugin/claude"

@@ -34,6 +34,8 @@ LAG = 1.5  # seconds that the title may be behind the hooks
 OPTIONS = ["--no-daemon", "--dangerously-bypass-hook-trust", "-c", "check_for_update_on_startup=false",
            "-c", 'tui.terminal_title=["activity","project"]']  # fmt: skip
 PUT = 'to=${CODEX_HOME:-$HOME/.codex}/sessions/$1; [ -e "$to" ] || { mkdir -p "${to%/*}" && cp "$0" "$to"; }'
+SESSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
+ROLLOUT = re.compile(r"([0-9]{4}/[0-9]{2}/[0-9]{2}/)?rollout-[A-Za-z0-9-]{1,128}\.jsonl")  # below codex's folder of sessions
 QUEUE = "Messages to be submitted after next tool call"
 
 
@@ -63,8 +65,10 @@ class Codex(Hooked):
         return (*USUAL_ENV, *(name for name in named if name))
 
     def branch(self, record: AgentRecord, source: View) -> AgentRecord:
-        session = fields(source.read(source.plugin("session"))).get("session_id")
-        return record.model_copy(update={"plugin": {**record.plugin, "branched_from": session}}) if session else record
+        session = fields(source.read(source.plugin("session"))).get("session_id", "")
+        if not SESSION.fullmatch(session):
+            return record
+        return record.model_copy(update={"plugin": {**record.plugin, "branched_from": session}})
 
     def bring(self, record: AgentRecord, source: View, host: Host) -> tuple[AgentRecord, dict[str, bytes]]:
         """The rollout, which is put among codex's own there: by its place and name it is found."""
@@ -72,8 +76,8 @@ class Codex(Hooked):
         said = source.host.runner.get([path]).get(path, b"") if path else b""
         place = path.rpartition("/sessions/")[2]
         record = self.branch(record, source)
-        if not said or not place or "branched_from" not in record.plugin:
-            return record, {}
+        if not said or not ROLLOUT.fullmatch(place) or "branched_from" not in record.plugin:
+            return record, {}  # codex itself would name it so: no host chooses where a file is put
         record = record.model_copy(update={"plugin": {**record.plugin, "rollout": place}})
         return record, {f"{host.agent_dir(record.id)}/plugin/codex/branch.jsonl": said}
 

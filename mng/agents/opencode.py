@@ -8,9 +8,10 @@ import re
 from pathlib import Path
 from typing import Any, ClassVar
 
-from mng import lenient
+from mng import lenient, output
 from mng.agents.types import AgentType, Status, View, launch_words, program_of
 from mng.errors import MngError
+from mng.foreign import WORD
 from mng.host import Host
 from mng.records import AgentRecord
 from mng.roles.opencode import CURL, INSTALL
@@ -73,7 +74,11 @@ class Opencode(AgentType):
         if not (trunk := mine.plugin.get("branched_from")):
             return mine, {}
         exported = cmd(program_of(self, source.record), "export", trunk).within(source.record.work.path)
-        return mine, {f"{host.agent_dir(record.id)}/plugin/opencode/trunk.json": source.host.runner.run(exported).out}
+        said = source.host.runner.run(exported).out
+        if not sound(said):
+            output.warn(f"{source.record.name}: its conversation is not as opencode writes one, and stays there")
+            return record, {}
+        return mine, {f"{host.agent_dir(record.id)}/plugin/opencode/trunk.json": said}
 
     def launch(self, record: AgentRecord, host: Host, *, resume: bool) -> Cmd:
         folder, before = f"{host.agent_dir(record.id)}/plugin/opencode", raw("")
@@ -132,6 +137,19 @@ class Opencode(AgentType):
             elif parts is not None:
                 parts.append(said(message, "assistant"))
         return None if parts is None else "\n\n".join(part for part in parts if part)
+
+
+def sound(exported: bytes) -> bool:
+    """Whether all ids in a conversation can be names of files: opencode keeps it by them."""
+    try:
+        whole = json.loads(exported)
+        ids = [whole["info"]["id"], *(whole["info"].get(key, "x") for key in ("parentID", "projectID"))]
+        for message in whole["messages"]:
+            ids += [message["info"].get(key, "x") for key in ("id", "sessionID", "parentID")]
+            ids += [part.get(key, "x") for part in message["parts"] for key in ("id", "sessionID", "messageID")]
+        return all(WORD.fullmatch(one) for one in ids)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return False
 
 
 def branched(program: list[str], trunk: str, mark: str, folder: str) -> Cmd:

@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,26 @@ def test_a_handler_nobody_knows_is_named_and_kept(host: Host, capsys: pytest.Cap
     left.write_text(f"{line}\nrubbish\n")
     assert provision(host, []).changes == []
     said = capsys.readouterr().err
-    assert "still to be done" in said and "no role 'gone'" in said and "rubbish" in said
+    assert "still to be done" in said and ("no role 'gone'" if host.local else "by its role") in said and "rubbish" in said
     assert left.read_text() == f"{line}\nrubbish\n"
     assert provision(host, [], earlier=False).changes == [] and capsys.readouterr().err == ""
+
+
+def test_what_lies_on_a_host_elsewhere_chooses_no_role(host: Host, capsys: pytest.CaptureFixture[str]) -> None:
+    """Not even one of ours; what is done now with the same words is finished."""
+    away = replace(host, local=False)
+    left = Path(host.dir, "handlers.jsonl")
+    left.parent.mkdir()
+    theirs = json.dumps({"role": "rsync", "handler": "rsync", "options": {}})
+    mine = json.dumps({"role": "base", "handler": "reload", "options": {}}, sort_keys=True)
+    left.write_text(f"{theirs}\n{mine}\n")
+
+    @role()
+    def base(on: Play) -> None:
+        with on.notify(reload):
+            ops.file(on, "~/1", b"1")
+
+    assert provision(away, []).changes == []
+    assert "by its role" in capsys.readouterr().err
+    assert provision(away, [base]).count("changed") == 2
+    assert Path(host.home, "reloaded").exists() and left.read_text() == f"{theirs}\n"
