@@ -44,6 +44,12 @@ def bench(c: Context, args: str = "") -> None:
     c.run(cmd(*PYTHON, "tests.bench", args.split()).line)
 
 
+@task(optional=["versions"], help={"versions": "only these, as one word: 'claude=latest codex=0.171.0'"})
+def compat(c: Context, versions: str = "") -> None:
+    """Run the agents' live tests with their oldest, middle and newest versions, and write docs/compatibility.md"""
+    c.run(cmd(*PYTHON, "tests.compat", versions.split()).line)
+
+
 @task(optional=["args"], help={"args": "for pytest, as one word"})
 def modal_check(c: Context, args: str = "") -> None:
     """Run those tests of Modal that need no emulator against your account: some cents, and all is removed afterwards"""
@@ -54,6 +60,6 @@ def modal_check(c: Context, args: str = "") -> None:
 
 
 ns = contents.collection()
-chores: list[Any] = [test, lint, docs, bench, modal_check]
+chores: list[Any] = [test, lint, docs, bench, compat, modal_check]
 for chore in chores:
     ns.add_task(chore)

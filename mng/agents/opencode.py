@@ -195,7 +195,8 @@ def judge(answers: bytes, at: float) -> Status:
     """From what the watcher keeps: sessions at work, permissions and questions that wait, the last error."""
     told = answers.split(b"\n", 4)[:4]
     sessions, permissions, questions, error = [lenient.loaded(line or b"null") for line in [*told, b"", b"", b"", b""][:4]]
-    if len(told) < 4 or not (isinstance(sessions, dict) and isinstance(permissions, list) and isinstance(questions, list)):
+    kinds = ((sessions, dict), (permissions, list), (questions, list))
+    if len(told) < 4 or not all(isinstance(one, kind | None) for one, kind in kinds):  # an empty line: nothing of the kind
         return Status("UNKNOWN", "its status file cannot be read", since=at, source="file")
     if permissions:
         asked = lenient.table(permissions[0])

@@ -172,6 +172,15 @@ def launch_words(kind: AgentType, record: AgentRecord, *words: Any) -> Cmd:
     return cmd(program_of(kind, record), *words)
 
 
+def tried_versions(name: str) -> list[str]:
+    """The versions of this type's program that mng is tested with, the oldest first; [] for programs that it does not know."""
+    import tomllib
+    from pathlib import Path
+
+    found = tomllib.loads(Path(__file__).with_name("versions.toml").read_text()).get(name, [])
+    return [str(version) for version in found]
+
+
 BUILT_IN = {"claude": "Claude", "codex": "Codex", "opencode": "Opencode", "generic": "Generic", "demo": "Demo"}
 
 

@@ -13,7 +13,7 @@ from typing import ClassVar, Literal
 from invoke.context import Context
 
 from mng import hooks, settings
-from mng.agents.types import AgentType, choose, known, names
+from mng.agents.types import AgentType, choose, known, names, tried_versions
 from mng.cli.command import command
 from mng.cli.options import CommonOptions, Duration, option
 from mng.cli.settings_file import SettingsFile
@@ -117,7 +117,7 @@ def tool(host: Host, name: str, timeout: float) -> list[Check]:
         return [Check(name, "warning", f"not installed ({purpose} need it)", mend)]
     if found is None:
         return [Check(name, "missing", "not installed", mend)]
-    number = tuple(int(part) for part in re.findall(r"\d+", found)[:2])
+    number = numbers(found)[:2]
     if name == "tmux" and number and number < OLDEST_TMUX:
         return [Check(name, "missing", f"{found}, too old", mend)]
     return [Check(name, "ok", found or "there")]
@@ -161,7 +161,27 @@ def agent(host: Host, name: str, timeout: float, needed: bool) -> list[Check]:
     told = Check(f"{name} account", "ok", f"present ({account.partition('#')[0]})")
     if not account:
         told = Check(f"{name} account", "warning", "absent", f"run {program} once and log in, or set {kind.account[0]}")
-    return [Check(name, "ok", found or "there"), told] if kind.account else [Check(name, "ok", found or "there")]
+    itself = by_version(name, found, tried_versions(kind.name))
+    return [itself, told] if kind.account else [itself]
+
+
+def by_version(name: str, found: str, tried: Sequence[str]) -> Check:
+    """A program of another version than mng was tested with is no reason to refuse it, but one to know of."""
+    if not tried:
+        return Check(name, "ok", found or "there")
+    oldest, newest = tried[0], tried[-1]
+    tests = f"mng is tested with {', '.join(tried)}"
+    if not found:
+        return Check(name, "warning", f"there, but it tells no version; {tests}")
+    if numbers(found) > numbers(newest):
+        return Check(name, "warning", f"{found}, but {tests}", "a newer mng may know it: scripts/install.sh")
+    if numbers(found) < numbers(oldest):
+        return Check(name, "warning", f"{found}, but {tests}", f"upgrade {name}")
+    return Check(name, "ok", f"{found} ({tests})")
+
+
+def numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", version)[:3])
 
 
 def is_there(account: str) -> bool:

@@ -64,7 +64,8 @@ class Answered(Sent):
 def message(c: Context, o: Message) -> Results[Sent | Outcome]:
     """Send a message to agents
 
-    Each ends as delivered, blocked (it waits for something else first), dead or unknown, with the evidence.
+    Each ends as delivered, blocked (it waits for something else first), dead or unknown, with the evidence. A text that the
+    agent's program would carry out rather than read, as Claude Code does with /clear, is refused.
     """
     one_reader(o)
     team, text, words = (

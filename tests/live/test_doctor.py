@@ -6,9 +6,11 @@ import time
 
 import pytest
 
+from tests.bed.agents import VERSIONS
 from tests.bed.world import Ran, World
 
 pytestmark = pytest.mark.live
+NEWEST = VERSIONS["claude"][-1]
 
 
 def only(world: World, *programs: str) -> str:
@@ -27,11 +29,11 @@ def found(ran: Ran) -> dict[str, tuple[str, str, str]]:
 
 
 def test_all_that_create_needs(world: World) -> None:
-    world.tool("claude", "#!/bin/sh\necho 9.8.7 '(Claude Code)'\n")
+    world.tool("claude", f"#!/bin/sh\necho {NEWEST} '(Claude Code)'\n")
     path = only(world, "tmux", "git", "cat")
     ran = world.mng("doctor", "--json", env={"PATH": path, "ANTHROPIC_API_KEY": "sk-hush"})
     rows = found(ran)
-    assert rows["claude"] == ("ok", "9.8.7", "")
+    assert rows["claude"] == ("ok", f"{NEWEST} (mng is tested with {', '.join(VERSIONS['claude'])})", "")
     assert rows["claude account"] == ("ok", "present (ANTHROPIC_API_KEY)", "")
     assert rows["host_dir"][:2] == ("ok", str(world.host_dir)) and rows["provider local"][0] == "ok"
     sudo = "" if os.getuid() == 0 else "sudo "
@@ -46,6 +48,14 @@ def test_all_that_create_needs(world: World) -> None:
     (world.home / ".claude.json").write_text('{"oauthAccount": {"x": "hush"}}')
     ran = world.mng("doctor", "--json", env={"PATH": path})
     assert found(ran)["claude account"][1] == "present (~/.claude.json)" and "hush" not in ran.out
+
+
+@pytest.mark.parametrize(("version", "mend"), [("9.8.7", "a newer mng may know it"), ("1.0.0", "upgrade claude")])
+def test_a_version_that_was_not_tried_is_told_and_not_refused(world: World, version: str, mend: str) -> None:
+    world.tool("claude", f"#!/bin/sh\necho {version} '(Claude Code)'\n")
+    ran = world.mng("doctor", "--json", env={"PATH": only(world, "tmux", "git", "cat"), "ANTHROPIC_API_KEY": "x"})
+    status, told, says = found(ran)["claude"]
+    assert ran.code == 0 and status == "warning" and told.startswith(f"{version}, but mng is tested with ") and mend in says
 
 
 def test_what_create_lacks(world: World) -> None:

@@ -31,7 +31,7 @@ MISCHIEF = {"swallow": 0.15, "early": 0.3, "dialog": 0.15, "menu": 0.1, "die": 0
 SHAPES: list[Callable[[str], str]] = [
     lambda tag: tag,
     lambda tag: f'{tag}\nsecond line\n\tthird "quoted" $HOME `id` it\'s',
-    lambda tag: f"/{tag} --flag; \\",
+    lambda tag: f"/{tag}/x --flag; \\",
     lambda tag: f"!{tag} # not a shell",
     lambda tag: f"-{tag} ends in @file",
     lambda tag: f"{tag} " + "long words " * 900,
