@@ -15,9 +15,8 @@ from mng.agents import tmux
 from mng.agents.agent import Agent
 from mng.agents.letter import Letter, mailbox
 from mng.agents.state import status
-from mng.agents.types import AgentType, Receipt, Status, View, type_of
+from mng.agents.types import AgentType, Receipt, Status, View
 from mng.errors import Blocked, MngError, NotAvailable, Unreachable, UsageError
-from mng.records import AgentRecord
 from mng.shell import Cmd, cmd
 
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -89,10 +88,10 @@ def typed_text(kind: AgentType, name: str, text: str) -> str:
     return kind.clean(text)
 
 
-def check_messages(record: AgentRecord, *texts: str) -> None:
+def check_messages(kind: AgentType, name: str, *texts: str | None) -> None:
     """UsageError if one that is given is none that could be typed; for before anything is made."""
     for text in filter(None, texts):
-        typed_text(type_of(record), record.name, text)
+        typed_text(kind, name, text)
 
 
 class Ended(Exception):

@@ -21,7 +21,7 @@ from mng.agents.hosting import adopt, awake, not_left_empty
 from mng.agents.row import AgentRow
 from mng.agents.send import check_messages, deliver
 from mng.agents.team import Team
-from mng.agents.types import Chosen, Receipt, choose
+from mng.agents.types import Chosen, Receipt, choose, type_of
 from mng.cli.command import command
 from mng.cli.lifecycle import LifecycleOptions
 from mng.cli.options import CommonOptions, Count, Duration, Exclusive, Options, Pairs, Placeholder, option
@@ -182,7 +182,7 @@ def create(c: Context, o: CreateOptions) -> AgentRow:
 
 def carried_out(plan: Plan, o: CreateOptions) -> AgentRow:
     """The plan's agent, made, with its first message, and connected to; or with --dry-run only told of."""
-    check_messages(plan.record, o.message or "", plan.record.resume_message)
+    check_messages(type_of(plan.record), plan.record.name, o.message, plan.record.resume_message)
     if o.dry_run:
         output.note(f"would create {plan.record.name}: {plan.record.work.kind} {plan.record.work.path}")
         return Agent(plan.record, plan.host).row()
@@ -310,6 +310,9 @@ def host_for(o: CreateOptions, inventory: Inventory) -> tuple[Host, bool]:
         return provider.create(spec), False
     if o.name:
         available(inventory, inventory.local.host, check_name(o.name))
+    if not o.snapshot:  # whose agent may be of another type
+        kind = choose("generic" if o.agent_cmd else o.type, o.settings).kind
+        check_messages(kind, o.name or "the agent", o.message, o.resume_message)
     with named_alone(inventory, provider, spec.name):
         if o.dry_run:
             return Asleep.planned(spec.name or f"new-{provider.name}", provider.name, o.settings.prefix), False

@@ -29,6 +29,11 @@ def with_claude(world: World) -> list[str]:
     return ["--in", "docker", "-s", f"--volume={program}:/usr/local/bin/claude:ro", "--upload-file", settings]
 
 
+def test_a_message_that_would_be_a_command_makes_no_container(there: World) -> None:
+    refused = there.mng("create", "web", "claude", "--in", "docker", "-m", "/clear", "--no-connect", check=False)
+    assert refused.code == 2 and "would carry out /clear" in refused.err and "making a host" not in refused.err
+
+
 def test_claude_works_in_a_container(there: World, near: ModelServer) -> None:
     there.mng("create", "web", "claude", *with_claude(there), "-m", "TOOL[touch made.txt]", "--await-ready", "--no-connect",
               timeout=180)  # fmt: skip
