@@ -84,9 +84,7 @@ def test_no_host_says_which_folder_here_is_meant(world: World, box: Host, comman
 
 
 @pytest.mark.parametrize(("command", "option"), [("push", "--source"), ("pull", "--destination"), ("pair", "--target")])
-def test_of_an_agent_that_was_not_made_from_here_the_folder_is_asked_for(
-    world: World, box: Host, command: str, option: str
-) -> None:
+def test_of_one_that_was_not_made_from_here_the_folder_is_asked_for(world: World, box: Host, command: str, option: str) -> None:
     world.mng("create", "scout", *SLEEP, "--host", "box", "--clone")
     world.mng("list")
     of_another_machine(world)
