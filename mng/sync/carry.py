@@ -11,17 +11,17 @@ from mng.errors import MngError, UsageError
 from mng.host import Host
 from mng.records import Work
 from mng.runner import LocalRunner, Runner
-from mng.shell import Cmd, cmd
+from mng.shell import cmd
 from mng.sync import git
 from mng.sync.saved import Saved
 from mng.sync.side import Place
 from mng.sync.source import Placement, place
+from mng.sync.streams import streamed
 
 MAKE = (
     'mkdir -p -- "${1%/*}" "${2%/*}" || exit; [ ! -d "$1" ] || rmdir -- "$1" 2>/dev/null; '
     'mkdir -- "$1" || { [ -e "$1" ] && exit 73; exit 1; }; printf "root\\n" > "$2"'
 )
-COMPLAINT = 1 << 16  # bytes of errors
 UNPACK = f'{MAKE} && exec tar -C "$1" -xpof -'
 
 
@@ -48,8 +48,29 @@ def carry(there: Runner, placement: Placement) -> list[str]:
         if not placement.whole:
             notes = staged(here, placement, folder, root)
         packed(here, root, tar)
-        made(there, work, UNPACK, tar)
+        if isinstance(here, LocalRunner):
+            made(there, work, UNPACK, tar)
+        else:
+            checked(here, root, there, work, tar)
     return notes
+
+
+def checked(theirs: Runner, root: str, there: Runner, work: Work, tar: IO[bytes]) -> None:
+    """The work dir from a host that is not trusted with this one: files through a sieve, each repository in it made anew."""
+    import tempfile
+
+    from mng.sync.adopt import adopt
+    from mng.sync.sieve import sieve
+
+    found = theirs.run(cmd("find", root, "-name", ".git", "-prune", "-print0"), check=False, timeout=None).out
+    paths = [path.removesuffix("/.git") for path in found.decode(errors="surrogateescape").split("\0") if path]
+    with tempfile.TemporaryFile() as clean:
+        folders = sieve(tar, clean, root)
+        made(there, work, UNPACK, clean)
+    for path in sorted(paths):
+        below = path.removeprefix(root).strip("/")
+        if (below or ".") in folders:
+            adopt(theirs, path, there, f"{work.root}/{below}".rstrip("/"))
 
 
 def made(there: Runner, work: Work, script: str, stdin: IO[bytes] | None = None) -> None:
@@ -85,23 +106,6 @@ def aside(runner: Runner) -> Iterator[str]:
 def packed(runner: Runner, root: str, file: IO[bytes]) -> None:
     """All that is below `root`, as a tar."""
     streamed(runner, cmd("tar", "-C", root, "-cf", "-", "."), file, f"cannot read all of {root}")
-
-
-def streamed(runner: Runner, line: Cmd, file: IO[bytes], doing: str, stdin: bytes | None = None) -> None:
-    """What the line prints, into a file: it may be more than memory has."""
-    said = bytearray()
-
-    def take(stream: str, data: bytes) -> None:
-        if stream == "out":
-            file.write(data)
-        else:
-            said.extend(data[: COMPLAINT - len(said)])
-
-    done = runner.run(line, stdin=stdin, timeout=None, check=False, live=take)
-    if done.code:
-        words = bytes(said).decode(errors="replace").strip()
-        raise MngError(f"{doing}: {words or f'exit code {done.code}'}")
-    file.seek(0)
 
 
 def staged(here: Runner, placement: Placement, folder: str, root: str) -> list[str]:

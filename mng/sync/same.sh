@@ -8,6 +8,6 @@ cd -- "$root" || exit
         git rev-parse -q --verify HEAD
         git symbolic-ref -q HEAD
         git status --porcelain=v2 -z --no-renames
-        git diff --cached
+        git diff --cached --no-ext-diff --no-textconv --no-color
     fi
 } | cksum
