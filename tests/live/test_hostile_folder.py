@@ -242,3 +242,33 @@ def test_odd_files_hold_nothing_up(world: World, clone: Path, what: str) -> None
         done = world.mng(*line.split(), cwd=clone, check=False, timeout=30)
         assert "Traceback" not in done.err, done
     assert ran(world) == []
+
+
+@pytest.mark.parametrize("kind", ["claude", "codex"])
+def test_agents_are_asked_for_in_no_folder_that_is_not_trusted(world: World, kind: str) -> None:
+    """Whether mng answers the program's own question: a stand-in for it writes down how it was started."""
+    del world.env["MNG_TRUST"]
+    world.tool(kind, f'#!/bin/sh\nprintf "%s\\n" "$@" > {world.root}/args-$MNG_AGENT_NAME\nexec sleep 1000\n')
+
+    def answered(name: str, folder: Path) -> bool:
+        world.mng("create", name, kind, "--no-connect", "--no-ensure-clean", "--from", folder, cwd=folder, check=False)
+        args = world.wait(lambda: (world.root / f"args-{name}").read_text())
+        account = world.home / ".claude.json"
+        noted = account.exists() and f'"{folder}"' in account.read_text()
+        return noted if kind == "claude" else 'trust_level="trusted"' in args
+
+    plain, acting, others = (world.make_repo(world.root / name) for name in ("plain", "acting", "others"))
+    assert answered("one", plain), "typing it in one's own repository is the answer"
+    (acting / ".claude").mkdir()
+    (acting / ".claude/settings.json").write_text('{"hooks": {}}')
+    assert not answered("two", acting)
+    world.mng("trust", cwd=acting)
+    assert answered("three", acting)
+    (acting / ".mng").mkdir()
+    (acting / ".mng/settings.toml").write_text("[commands.create]\nuser_command = ['true']\n")
+    world.git("init", "-q", world.root / "again")
+    (world.root / "again/tasks.py").write_text("")
+    world.make_repo(world.root / "again", {"x": "1"})
+    assert not answered("four", world.root / "again")
+    others.chmod(0o777)
+    assert not answered("five", others)
