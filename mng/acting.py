@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -162,23 +162,39 @@ def stranger(folder: Path, found: list[Path]) -> str:
 
     As git takes it (safe.directory), and further: nobody else may write where it lies, nor put another folder in its place.
     """
-    top = Path(os.path.realpath(folder))
-    real = [Path(os.path.realpath(file)) for file in found]
-    inside = {place for file in real for place in (file, *file.parents) if place.is_relative_to(top)} | {top}
-    apart = {place for file in real if not file.is_relative_to(top) for place in (file, file.parent)}
-    above = {place for one in (*inside, *apart) for place in one.parents} - inside - apart
-    mine = owners()
-    for places, whose, sticky in ((inside, mine, 0), (apart, mine | {0}, 0), (above, mine | {0, owner(Path("/"))}, stat.S_ISVTX)):
+    mine, top = owners(), os.path.realpath(folder)
+    links = [str(file) for file in found if file.is_symlink()]
+    if any(os.lstat(link).st_uid not in mine | {0} for link in links):
+        return f"a link in {folder} belongs to another user"
+    inside, apart = {top}, set[str]()
+    for file in found:
+        real = os.path.realpath(file)
+        if real.startswith(f"{top}/"):
+            inside.update(upwards(real, until=inside))
+        else:
+            apart |= {real, real.rpartition("/")[0] or "/"}
+    above = {place for one in (top, *apart) for place in upwards(one)} - inside - apart
+    for places, whose, sticky in (
+        (inside, mine, 0),
+        (apart, mine | {0}, 0),
+        (above, mine | {0, os.lstat("/").st_uid}, stat.S_ISVTX),
+    ):
         for place in sorted(places):
             if why := foreign(place, whose, sticky):
                 return why
-    links = (owner(file) for file in found)
-    return next((f"a link in {folder} belongs to another user" for one in links if one not in mine | {0}), "")
+    return ""
 
 
-def foreign(place: Path, whose: set[int], sticky: int) -> str:
+def upwards(place: str, until: Container[str] = ()) -> Iterator[str]:
+    """It and the folders that it is in."""
+    while place and place not in until:
+        yield place
+        place = place.rpartition("/")[0] or ("/" if place != "/" else "")
+
+
+def foreign(place: str, whose: set[int], sticky: int) -> str:
     try:
-        state = place.lstat()
+        state = os.lstat(place)
     except OSError as error:
         return f"{place}: {error.strerror}"
     if state.st_uid not in whose:

@@ -49,11 +49,11 @@ def counts(folder: Path, group: Group) -> bool:
     if now.once or vouched(folder):
         return True
     hashes = hashed(folder, found)
-    if trusted(folder, group, hashes) or (not declined(folder) and now.ask and now.ask(folder)):
-        again = hashed(folder, acting.files(folder, group))
-        if again == recorded(folder).get(group):  # what was shown, whatever happened meanwhile
-            now.hashes |= {folder / name: one for name, one in again.items()}
-            return True
+    if not trusted(folder, group, hashes) and not declined(folder) and now.ask and now.ask(folder):
+        hashes = hashed(folder, acting.files(folder, group))  # only what was shown, whatever happened meanwhile
+    if trusted(folder, group, hashes):
+        now.hashes |= {folder / name: one for name, one in hashes.items()}
+        return True
     changed = "has changed since it was trusted" if recorded(folder).get(group) else "is not trusted"
     warn(f"{folder} {changed}: {WHAT[group]} as absent; see: mng trust --show {shown(folder)}; mng trust", about=folder)
     return False
