@@ -117,7 +117,8 @@ class Selection:
         return [host.name]
 
     def nothing(self, said: list[str], terms: list[str]) -> NotFound:
-        known = list(dict.fromkeys([*self.names.hosts, *(name for name, hosts in self.names.groups.items() if hosts)]))
+        groups = (name for name, hosts in self.names.groups.items() if hosts)
+        known = list(dict.fromkeys([*self.names.hosts, *groups, "local"]))
         close = near(terms[0].lstrip("!&~"), known) if terms else []
         mixed = any(re.search(":[!&]", term) for term in terms)
         hint = "a pattern has commas or colons, not both" if mixed else f"there is: {', '.join(close or known[:8])}"
