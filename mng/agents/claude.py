@@ -239,8 +239,14 @@ class Claude(Hooked):
                 return "in its queue, to be read after what it does now"
         return ""
 
-    def heard(self, view: View, mark: Any) -> bool:
-        return any(line.get("operation") == "enqueue" or said_by_user(line) is not None for line in self.since(view, mark))
+    def altered(self, view: View, text: str, mark: Any) -> bool:
+        wanted = "".join(str(plain(text)).split())
+        for line in self.since(view, mark):
+            said = said_by_user(line) or (lenient.text(line.get("content")) if line.get("operation") == "enqueue" else "")
+            bare = "".join(str(plain(said)).split())
+            if wanted in bare or "[Pastedtext" in bare:
+                return True
+        return False
 
     def since(self, view: View, mark: Any) -> Iterator[dict[str, Any]]:
         """The lines of the transcript after the mark; all of one that was begun meanwhile."""

@@ -151,9 +151,8 @@ class Delivery:
         view, _ = self.look()
         if evidence := self.kind.received(view, self.text, letter.mark):
             return Receipt("delivered", evidence)
-        if self.kind.heard(view, letter.mark):
-            return Receipt("unknown", "its record has other words since an earlier attempt, which may be this message; "
-                                      "it is not typed again under this key")  # fmt: skip
+        if self.kind.altered(view, self.text, letter.mark):
+            return Receipt("unknown", "its record has what may be this message in other words; it is not typed again")
         view = self.open_prompt()
         box = self.box(view)
         if self.kind.by_api or (box is not None and (not box or not self.holds(box))):

@@ -150,8 +150,8 @@ class AgentType:
         """The evidence that the program took the message after `mark`; "" while there is none."""
         return ""
 
-    def heard(self, view: View, mark: Any) -> bool:
-        """Whether a person, or anybody typing, said anything after `mark`, whatever it was."""
+    def altered(self, view: View, text: str, mark: Any) -> bool:
+        """Whether a message after `mark` may be this one in other words: with something around it, or a sign in its place."""
         return False
 
     def answer(self, view: View, text: str) -> str | None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import shlex
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from mng import output
 from mng.cli.options import Options
 from mng.errors import MngError, UsageError
 from mng.shell import expanded
@@ -69,6 +72,20 @@ def composed(hint: str) -> str:
     while lines and (lines[-1].startswith("# ") or not lines[-1].strip()):
         lines.pop()
     return "\n".join(lines).strip("\n")
+
+
+@contextlib.contextmanager
+def editing(asked: bool) -> Iterator[Callable[[], str]]:
+    """Where it is asked for, $EDITOR is open meanwhile; what was written comes from the yielded function."""
+    if not asked:
+        yield lambda: ""
+        return
+    from concurrent.futures import ThreadPoolExecutor, wait
+
+    with output.held(), ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(composed, "First message for the agent, which is being made meanwhile")
+        yield writing.result
+        wait([writing])
 
 
 def edit(path: Path, otherwise: str) -> None:

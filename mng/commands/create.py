@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, ClassVar, TypeVar
 
@@ -26,7 +26,7 @@ from mng.cli.command import command
 from mng.cli.lifecycle import LifecycleOptions
 from mng.cli.options import CommonOptions, Count, Duration, Exclusive, Options, Pairs, Placeholder, option
 from mng.cli.provisioning import ProvisionOptions, added, environment, environments_read, roles_of, steps_of
-from mng.cli.text import composed, from_file, given_message, on_terminal, one_reader
+from mng.cli.text import composed, editing, from_file, given_message, on_terminal, one_reader
 from mng.errors import Blocked, MngError, NotAvailable, UsageError
 from mng.host import Asleep, Host
 from mng.inventory.inventory import Inventory
@@ -187,7 +187,7 @@ def carried_out(plan: Plan, o: CreateOptions) -> AgentRow:
         output.note(f"would create {plan.record.name}: {plan.record.work.kind} {plan.record.work.path}")
         return Agent(plan.record, plan.host).row()
     output.progress(f"creating {plan.record.name}: {plan.record.type}, {plan.record.work.kind} {plan.record.work.path}")
-    with editing(o) as edited:
+    with editing(o.edit_message) as edited:
         agent = build(plan, o.settings.host_dir / "journal")
     try:
         message = edited() or o.message or ""
@@ -198,20 +198,6 @@ def carried_out(plan: Plan, o: CreateOptions) -> AgentRow:
 
 def existing(inventory: Inventory, name: str) -> Agent | None:
     return next((agent for agent in Team.of(inventory, words=[name]).agents if agent.name == name), None)
-
-
-@contextlib.contextmanager
-def editing(o: CreateOptions) -> Iterator[Callable[[], str]]:
-    """With --edit-message, $EDITOR is open meanwhile; what was written comes from the yielded function."""
-    if not o.edit_message:
-        yield lambda: ""
-        return
-    from concurrent.futures import ThreadPoolExecutor, wait
-
-    with output.held(), ThreadPoolExecutor(1) as pool:
-        writing = pool.submit(composed, "First message for the agent, which is being made meanwhile")
-        yield writing.result
-        wait([writing])
 
 
 def settled(o: T) -> T:

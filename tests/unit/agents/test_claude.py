@@ -325,14 +325,20 @@ def test_an_answer_to_what_was_wrapped_is_found(seen: Seen) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "heard"),
-    [(user("anything"), True), ({"type": "queue-operation", "operation": "enqueue", "content": "x"}, True),
-     (user("x", kind="task-notification"), False), ({"type": "assistant", "message": {"content": []}}, False)],
-)  # fmt: skip
-def test_that_anything_was_said_since_is_told(seen: Seen, line: dict[str, Any], heard: bool) -> None:
+    ("line", "maybe"),
+    [
+        (user("<new> fix\n it </new> and more"), True),
+        (user("[Pasted text #1 +9 lines]"), True),
+        ({"type": "queue-operation", "operation": "enqueue", "content": "> fix it"}, True),
+        (user("anything else"), False),
+        (user("fix it", kind="task-notification"), False),
+        ({"type": "assistant", "message": {"content": [{"type": "text", "text": "fix it"}]}}, False),
+    ],
+)
+def test_a_message_that_may_be_this_one_in_other_words_is_told(seen: Seen, line: dict[str, Any], maybe: bool) -> None:
     hook(seen, "SessionStart")
     seen.answers(tail=transcript(line))
-    assert CLAUDE.heard(seen.view(), ["/t.jsonl", 0]) is heard
+    assert CLAUDE.altered(seen.view(), "fix it", ["/t.jsonl", 0]) is maybe
 
 
 def test_messages_are_compared_as_claude_keeps_them() -> None:
