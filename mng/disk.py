@@ -2,13 +2,55 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 from mng.errors import MngError
 
 MOST = 32 << 20  # bytes that one command may print, or a file may have, to be taken whole
+
+
+class Umask:
+    """Of who called mng: programs that it starts have it, and what lies in a project's folder."""
+
+    theirs = -1  # as it is
+
+
+@contextlib.contextmanager
+def private() -> Iterator[None]:
+    """What mng itself writes meanwhile is for its user's eyes alone."""
+    outer, Umask.theirs = Umask.theirs, os.umask(0o077) if Umask.theirs < 0 else Umask.theirs
+    try:
+        yield
+    finally:
+        if outer < 0:
+            os.umask(Umask.theirs)
+        Umask.theirs = outer
+
+
+def folders(path: Path, mode: int = 0o777) -> None:
+    """The folder and all that it lies in; those that are made have the mode, by the umask of who called mng."""
+    if not path.is_dir():
+        folders(path.parent, mode)
+        path.mkdir(exist_ok=True)
+        path.chmod(mode & ~max(Umask.theirs, 0) if Umask.theirs >= 0 else path.stat().st_mode & 0o777 & mode)
+
+
+def close(folder: Path) -> None:
+    """A folder of ours that an older mng left open to others is so no longer."""
+    if not folder.is_absolute() or not all((folder / name).is_dir() for name in ("agents", "names")):
+        return  # not one of mng's
+    for path in (folder, *(folder / name for name in ("agents", "worktrees", "logs"))):
+        try:
+            found = path.lstat()
+        except OSError:
+            continue
+        if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and found.st_mode & 0o077:
+            path.chmod(0o700)
 
 
 class TooMuch(MngError):

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, NoReturn, cast
 
@@ -13,12 +14,17 @@ from mng import lenient
 from mng.disk import Disk
 from mng.errors import CommandFailed, MngError, NotAvailable, Unreachable
 from mng.runner import Done, Live, LocalRunner, Runner, Tree
-from mng.shell import Cmd, cmd
+from mng.shell import Cmd, cmd, joined
 
 PANE = ("pane_id", "pane_pid", "pane_dead", "window_index", "pane_index", "@mng_agent", "pane_current_command",
         "session_attached", "session_created", "window_activity", "session_name", "pane_title")  # fmt: skip
 FORMAT = "\t".join(f"#{{{name}}}" for name in PANE)
 PROBE = Path(__file__).with_name("probe.sh")
+KEPT = (  # what an agent's program has of the environment of who starts tmux: nothing that a project could have set for itself
+    "PATH", "HOME", "USER", "LOGNAME", "SHELL", "TERM", "COLORTERM", "LANG", "LANGUAGE", "LC_*", "TZ", "TMPDIR", "TMUX_TMPDIR",
+    "XDG_*", "DBUS_SESSION_BUS_ADDRESS", "SSH_AUTH_SOCK", "SSH_AGENT_PID", "*_proxy", "*_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR",
+    "NODE_EXTRA_CA_CERTS", "WSL*", "MNG_HOST_DIR", "MNG_PREFIX", "MNG_ROOT_NAME", "MNG_PROFILE",
+)  # fmt: skip
 AGENT_VARIABLES = ("MNG_AGENT_ID", "MNG_AGENT_NAME", "MNG_AGENT_STATE_DIR", "MNG_AGENT_WORK_DIR", "TMUX", "TMUX_PANE")
 
 
@@ -262,6 +268,18 @@ def tmux(*words: str | int | Cmd | list[str]) -> Cmd:
     """tmux without what this process inherited from an agent: a server that it starts must not carry it on."""
     unset = [word for name in AGENT_VARIABLES if name in os.environ for word in ("-u", name)]
     return cmd(["env", *unset] if unset else None, "tmux", "-u", *words)
+
+
+def server(*words: str | int | Cmd | list[str]) -> Cmd:
+    """tmux on this machine where it may start its server, which hands on to all later sessions what it is started with."""
+    line = tmux(*words)
+    unset = [word for name in os.environ if not kept(name) for word in ("-u", name)]
+    return Cmd(joined(cmd("env", unset), " ", line).line, line.shown) if unset else line
+
+
+def kept(name: str) -> bool:
+    """Whether a variable says something of the user and the machine, rather than of one project."""
+    return any(fnmatchcase(name, pattern) for pattern in KEPT)
 
 
 def parse_panes(out: bytes) -> list[Pane]:

@@ -24,13 +24,17 @@ machine() { # see machine.py
 }
 printf '%s\0' "$HOME" "$dir" "$(date +%s)" "$(machine 2>/dev/null)" "$code" "$panes"
 cd "$dir" 2>/dev/null || exit 0
+[ ! -d agents ] || chmod go-rwx . agents worktrees logs 2>/dev/null # as an older mng left them
 # what is looked at later was there earlier, so that nothing of a create at work seems to be left by one
 for one in worktrees/* logs/agents/*; do [ ! -e "$one" ] || printf '%s\n' "$one"; done
-find names agents -name messages -prune -o -print 2>/dev/null
+few() { # of the paths so many of one agent at most: what it fills its folder with costs no other
+    if command -v awk >/dev/null 2>&1; then awk -F/ -v most="$1" '++seen[$2] <= most'; else cat; fi
+}
+find names agents -name messages -prune -o -print 2>/dev/null | few 1000
 printf '\0'
 small() { # links are followed to files, and to nothing else
     find agents activity -name messages -prune -o -name logs -prune -o -type f ! -name env ! -name '*.lock' -size -129 -print \
-        -o -type l -exec sh -c 'exec find -L "$@" -prune -type f -size -129 -print' sh {} + 2>/dev/null
+        -o -type l -exec sh -c 'exec find -L "$@" -prune -type f -size -129 -print' sh {} + 2>/dev/null | few 100
 }
 {
     tar -cf - names 2>/dev/null

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, NamedTuple, Protocol
 
 from mng import output
-from mng.disk import MOST, Disk, Seen, too_much
+from mng.disk import MOST, Disk, Seen, Umask, folders, too_much
 from mng.errors import CommandFailed, MngError
 from mng.shell import Cmd, here
 
@@ -119,6 +119,7 @@ class LocalRunner:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
+            umask=Umask.theirs,
             cwd=None if here().exists() else "/",  # git and others do nothing in a folder that is gone
         )
         try:
@@ -148,7 +149,7 @@ class LocalRunner:
         for path, file in files.items():
             new = f"{path}.{os.getpid()}.new"
             try:
-                Path(path).parent.mkdir(parents=True, exist_ok=True)
+                folders(Path(path).parent, 0o777 if file.mode & 0o077 else 0o700)
                 with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, file.mode), "wb") as out:
                     out.write(file.data)
                     out.flush()
@@ -169,7 +170,7 @@ class LocalRunner:
 
     def attach(self, command: Cmd, *, agent: bool = False) -> int:
         """Give the terminal to the command until it ends. Elsewhere, `agent` lends it the keys of the user's ssh-agent."""
-        return subprocess.run(["/bin/sh", "-c", command.line]).returncode
+        return subprocess.run(["/bin/sh", "-c", command.line], umask=Umask.theirs).returncode
 
     @contextlib.contextmanager
     def lock(self, path: str, timeout: float) -> Iterator[None]:

@@ -85,7 +85,8 @@ class Agent:
         )
         after = cmd("printf", "%s %s\\n", run).line + ' "$code" > ' + cmd(f"{self.folder}/exit").line
         pid = 'echo "$$" > ' + cmd(f"{self.folder}/pid").line
-        return "\n".join(["#!/bin/sh", pid, self.within(launch).line, "code=$?", after, 'exit "$code"', ""]).encode()
+        forget = [tmux.FORGET.line] if self.host.local else []
+        return "\n".join(["#!/bin/sh", pid, *forget, self.within(launch).line, "code=$?", after, 'exit "$code"', ""]).encode()
 
     def start(self, *, resume: bool, view: View | None = None) -> None:
         """Run the program in window 0 of the session, making whichever of session and window is missing.
@@ -128,7 +129,8 @@ class Agent:
             return tmux.respawn(view.pane.id, folder, line, self.record.id)
         if any(pane.session == self.session for pane in view.probe.panes):
             return tmux.first_window(self.session, folder, line, self.record.id)
-        return tmux.new_session(self.session, folder, self.env(), line, self.record.id, self.record.windows)
+        return tmux.new_session(self.session, folder, self.env(), line, self.record.id, self.record.windows,
+                                local=self.host.local)  # fmt: skip
 
     def survives(self, seconds: float = 0.03) -> None:
         """MngError if the program just started has ended already: most that fail do so at once."""

@@ -1,5 +1,5 @@
 # attach.sh FILE SESSION: the tmux session in this terminal; the file's time is now every 5 seconds while it lasts.
-mkdir -p -- "${1%/*}"
+(umask 077 && mkdir -p -- "${1%/*}")
 (
     trap '' HUP
     while kill -0 "$$" 2>/dev/null; do

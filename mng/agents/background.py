@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 from mng import hooks
 from mng.agents.agent import Agent
+from mng.disk import Umask, private
 from mng.errors import MngError
 from mng.host import Host, Remote
 from mng.records import AgentRecord
@@ -53,7 +54,7 @@ def hand_over(agent: Agent, text: str, key: str = "first") -> int:
         lock = held.enter_context(held_here(agent)) if agent.host.local else None
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", __name__, agent.name],
-            stdin=subprocess.PIPE, stdout=(out := log(agent)), stderr=out, start_new_session=True,
+            stdin=subprocess.PIPE, stdout=(out := log(agent)), stderr=out, start_new_session=True, umask=Umask.theirs,
             pass_fds=(tells, *([lock] if lock is not None else [])),
         )  # fmt: skip
         os.close(tells)
@@ -145,4 +146,5 @@ if __name__ == "__main__":
     # under its own name, by which what is in the pipe is known
     from mng.agents import background
 
-    background.main()
+    with private():
+        background.main()

@@ -125,9 +125,8 @@ def free(agent: Agent) -> Probe:
 def claim(agent: Agent) -> None:
     """The name, for one alone, and the record: in this order, so that who loses leaves nothing."""
     host = agent.host
-    link = cmd("mkdir", "-p", "--", agent.folder, f"{host.dir}/names").then(
-        cmd("ln", "-sn", "--", f"../agents/{agent.record.id}", host.claim(agent.name))
-    )
+    made = cmd("umask", "077").then(cmd("mkdir", "-p", "--", agent.folder, f"{host.dir}/names", f"{host.dir}/worktrees"))
+    link = made.then(cmd("ln", "-sn", "--", f"../agents/{agent.record.id}", host.claim(agent.name)))
     done = host.runner.run(link, check=False)
     if done.code and b"exist" in done.err:
         raise NameTaken(agent.name)

@@ -2,6 +2,7 @@
 # time. LINE stops the agent if it is idle, or else prints in how many seconds to ask again.
 folder=$1 line=$2
 cd / || exit
+umask 077
 run=$(cat "$folder/activity/start")
 mkdir -p "$folder/logs"
 echo $$ >"$folder/watcher"

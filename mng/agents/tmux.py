@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import functools
+import re
 import shlex
+from pathlib import Path
 
-from mng.host import tmux
-from mng.shell import Cmd, joined
+from mng.host import KEPT, server, tmux
+from mng.shell import Cmd, cmd, joined, raw
 
 Words = list[str]
 
 
-def new_session(session: str, folder: str, env: dict[str, str], line: Cmd, agent: str, windows: dict[str, str]) -> Cmd:
+FORGET = raw(re.sub(r"(?m)^#.*\n", "", Path(__file__).with_name("forget.sh").read_text()).replace("KEPT", " | ".join(KEPT)))
+AS_IS = joined(FORGET, "", raw('exec "${SHELL:-/bin/sh}" -c "$1"'))
+
+
+def new_session(
+    session: str, folder: str, env: dict[str, str], line: Cmd, agent: str, windows: dict[str, str], *, local: bool = False
+) -> Cmd:
     """A session with the agent's pane marked as its own, which stays if its program fails, and the further windows."""
     sets: Words = [word for name, value in env.items() for word in ("-e", f"{name}={value}")]
-    return tmux(
+    if local:
+        windows = {name: cmd("sh", "-c", AS_IS, "sh", command).line for name, command in windows.items()}
+    return (server if local else tmux)(
         "new-session", "-d", "-s", session, "-n", "agent", "-x", "200", "-y", "50", "-c", folder, sets, line.line,
         [";", *marks(agent)],
         [word for name, command in windows.items() for word in new_window(session, folder, name, command)],

@@ -14,6 +14,7 @@ from mng import hooks, output, settings, trust
 from mng.cli import shown
 from mng.cli.contents import Contents
 from mng.cli.options import Option, Options
+from mng.disk import close, private
 from mng.errors import MngError, UsageError
 from mng.settings import Settings
 from mng.shell import is_folder
@@ -66,7 +67,12 @@ class Command(Task[Any], Generic[R]):
         return self.from_line(c, o) if typed else self.returned(c, o)
 
     def returned(self, c: Context, o: Options) -> R:
+        with private():
+            return self.done(c, o)
+
+    def done(self, c: Context, o: Options) -> R:
         token = hooks.options.set(o)
+        close(o.settings.host_dir)
         try:
             if getattr(o, "list_hosts", False):
                 from mng.cli.hosts import listed

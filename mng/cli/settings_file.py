@@ -9,6 +9,7 @@ from typing import Any
 from mng import harmless, output, settings, trust
 from mng.cli.contents import Contents
 from mng.cli.verify import verify
+from mng.disk import folders
 from mng.errors import MngError, NotFound, UsageError
 from mng.names import near
 from mng.runner import File, LocalRunner
@@ -49,7 +50,7 @@ class SettingsFile:
             return
         file = self.path.resolve()  # a symbolic link stays one
         try:
-            file.parent.mkdir(parents=True, exist_ok=True)
+            folders(file.parent, 0o777 if self.scope == "project" else 0o700)
             mode = file.stat().st_mode & 0o777 if file.exists() else 0o644 if self.scope == "project" else 0o600
         except OSError as error:
             raise MngError(f"cannot write {file}: {error.strerror}") from None

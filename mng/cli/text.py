@@ -13,6 +13,7 @@ from pathlib import Path
 
 from mng import output
 from mng.cli.options import Options
+from mng.disk import Umask
 from mng.errors import MngError, UsageError
 from mng.shell import expanded
 
@@ -94,7 +95,7 @@ def edit(path: Path, otherwise: str) -> None:
     if not editor:
         raise MngError("no terminal, and no $EDITOR that could do without", f"set $EDITOR, {otherwise}")
     try:
-        code = subprocess.run([*(shlex.split(editor) or ["vi"]), str(path)]).returncode
+        code = subprocess.run([*(shlex.split(editor) or ["vi"]), str(path)], umask=Umask.theirs).returncode
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise MngError(f"cannot run the editor {editor}: {why}", f"set $EDITOR, {otherwise}") from None

@@ -11,6 +11,7 @@ from mng import output
 from mng.cli.command import command
 from mng.cli.moving import at, local
 from mng.cli.options import CommonOptions, Options, option
+from mng.disk import folders
 from mng.errors import MngError, Refused, UsageError
 from mng.inventory.inventory import Inventory
 from mng.rows import Row
@@ -74,7 +75,7 @@ def pair(c: Context, o: Pair) -> PairRow:
     if o.dry_run:
         output.note(f"would keep {source.place} and {target.place} equal")
         return row
-    Path(target.path).mkdir(parents=True, exist_ok=True)
+    folders(Path(target.path))
     asked = unison.Asked(o.sync_direction, o.conflict, o.include, o.exclude)
     pairing = Pairing(Side.of(source.place), Side.of(target.place), asked, o.settings.host_dir / "pair")
     with unison.alone(pairing):

@@ -2,6 +2,7 @@
 # When its input just ends, the connection is gone: what was done under the lock has a moment to end, too.
 path=$1
 tries=$(($2 * 10))
+umask 077
 mkdir -p -- "$(dirname -- "$path")" && : >>"$path" || exit 1
 pause() {
     [ "$tries" -gt 0 ] || exit 75

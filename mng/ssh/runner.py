@@ -88,7 +88,10 @@ class SshRunner:
         for at in range(0, len(paths), AT_ONCE):
             some, mark = paths[at : at + AT_ONCE], f".{secrets.token_hex(4)}.new"
             folders = sorted({os.path.dirname(path) for path in some})  # noqa: PTH120
-            line = cmd("mkdir", "-p", "--", folders).then(cmd("tar", "-C", "/", "-xpmf", "-"))
+            private = all(files[path].mode & 0o077 == 0 for path in some)
+            made = cmd("mkdir", "-p", "--", folders)
+            made = Cmd(f"(umask 077; {made.line})", made.shown) if private else made
+            line = made.then(cmd("tar", "-C", "/", "-xpmf", "-"))
             for path in some:
                 line = line.then(cmd("mv", "-f", "--", path + mark, path))
             clean = joined(cmd("rm", "-f", "--", [path + mark for path in some]), "; ", cmd("false"))

@@ -5,16 +5,22 @@ unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_COMMON_DIR GIT_OBJECT_DIRECTORY G
 export LANGUAGE=C GIT_TERMINAL_PROMPT=0 GIT_OPTIONAL_LOCKS=0 GIT_AUTHOR_NAME=mng GIT_AUTHOR_EMAIL=mng@localhost \
     GIT_COMMITTER_NAME=mng GIT_COMMITTER_EMAIL=mng@localhost
 
+mine() { # nobody else made that folder, or what it leads to
+    [ -d "$away" ] && [ ! -L "$away" ] && [ -O "$away" ]
+}
+
 # What is only for a moment lies beside $claim, or elsewhere on a full disk: removing must work there, too.
 if [ -n "$claim" ]; then
     scratch=$claim elsewhere=${claim%/*}
-    elsewhere=${TMPDIR:-/tmp}/mng-${elsewhere##*/}-${claim##*/}
-    [ ! -e "$elsewhere.seen" ] || scratch=$elsewhere
+    away=${XDG_RUNTIME_DIR:-${TMPDIR:-/tmp}}/mng-${elsewhere##*/}
+    elsewhere=$away/${claim##*/}
+    ! mine || [ ! -e "$elsewhere.seen" ] || scratch=$elsewhere
 fi
 find_room() { # for $claim.$1, which is written anew afterwards
     [ -n "$claim" ] && [ "$scratch" = "$claim" ] || return 0
     { printf '%65536s' '' > "$claim.$1"; } 2> /dev/null && return
     rm -f -- "$claim.$1" # what did fit would take the place of the record of what is saved
+    mkdir -m 700 -- "$away" 2> /dev/null || mine || return 0
     scratch=$elsewhere
 }
 

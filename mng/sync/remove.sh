@@ -60,3 +60,4 @@ fi
 # Without `gitdir`, which goes first, git takes no notice of the rest.
 rm -rf -- ${admin:+"$admin/gitdir" "$admin"} "$aside" 2> /dev/null || { chmod -R u+rwX -- "$aside"; rm -rf -- ${admin:+"$admin"} "$aside"; } || exit
 rm -f -- "$claim" "$claim".* "$scratch".*
+[ "$scratch" = "$claim" ] || rmdir -- "$away" 2> /dev/null || :

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mng import output
+from mng.disk import Umask
 from mng.errors import MngError, NotAvailable, Unreachable
 from mng.host import Host
 from mng.shell import cmd
@@ -190,8 +191,9 @@ class Pairing:
 
         self.rest, self.fatal = "", ""
         environment = {**os.environ, "UNISON": str(self.folder), "LC_ALL": "C.UTF-8"}
+        held = f"umask {Umask.theirs:o}\n{HELD}" if Umask.theirs >= 0 else HELD
         self.process = sh.Command("sh")(
-            "-c", HELD, "pair", os.getpid(), "unison", *self.words(), *more,
+            "-c", held, "pair", os.getpid(), "unison", *self.words(), *more,
             _bg=True, _bg_exc=False, _out=self.hear, _err=self.hear, _out_bufsize=1, _err_bufsize=1,
             _env=environment, _new_session=True, _tty_out=False, _in=None, _ok_code=list(range(256)), _encoding="utf-8",
             _decode_errors="replace",
