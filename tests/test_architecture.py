@@ -270,6 +270,50 @@ def parts_taken(node: ast.AST) -> list[str]:
     return [f"{node.module}.{alias.name}" for alias in node.names] if isinstance(node, ast.ImportFrom) else []
 
 
+VALUED = {"-C", "-c", "-m", "-p", "-s", "-b", "-B", "-f", "-n", "--branch", "--depth", "--shallow-since", "-g"}
+ENDED = {"--", "--end-of-options"}
+OLD = {"checkout", "reset", "stash"}  # these take --end-of-options since git 2.44 only: git.sh sees to their words
+
+
+def open_words(words: list[str]) -> list[str]:
+    """Of the words of a git line, those from outside ($…) that could be options."""
+    wrong, rest, command = [], iter(words), ""
+    for word in rest:
+        if word in ENDED or command in OLD:
+            break
+        if word in VALUED:
+            if next(rest, "") in ENDED:
+                break
+        elif word.startswith("$"):
+            wrong += [] if word.startswith("$@") or re.match(r"\$\{\w+:\+", word) else [word]
+        elif not word.startswith("-"):
+            command = command or word
+    return wrong
+
+
+def words_for_git_are_no_options(source: Source) -> list[str]:
+    wrong = []
+    for call in source.calls():
+        first = call.args[0] if call.args else None
+        if called(call) != "cmd" or not isinstance(first, ast.Constant) or first.value != "git":
+            continue
+        words = []
+        for word in call.args[1:]:
+            begin = word.values[0] if isinstance(word, ast.JoinedStr) else word
+            known = isinstance(begin, ast.Constant) or isinstance(getattr(word, "body", word), ast.List)
+            words.append(str(getattr(begin, "value", "-")) if known else f"${ast.unparse(word)}")
+        wrong += [f"git … {word}, line {call.lineno}: --end-of-options before it" for word in open_words(words)]
+    return wrong
+
+
+def shell_lines_for_git(text: str) -> Iterator[list[str]]:
+    """The words of each git line of a script, as far as a pipe or the like."""
+    text = re.sub(r"(?m)^\s*#.*$", "", text).replace("\\\n", " ")
+    word = r"""(?:"(?:[^"\\]|\\.)*"|'[^']*'|\$\{[^}]*\}|[^\s;|&()<>"'`])+"""
+    for found in re.finditer(rf"(?:^|[\s(;|&!])(?:git|g)((?:[ \t]+{word})+)", text, re.MULTILINE):
+        yield [one.replace('"', "").replace("'", "") for one in re.findall(word, found[1])]
+
+
 def lines(function: Function) -> int:
     return (function.end_lineno or 0) - function.lineno + 1
 
@@ -286,6 +330,7 @@ RULES: list[Rule] = [
     no_error_is_swallowed,
     python_never_looks_into_the_folder_we_stand_in,
     every_hook_is_called_by_its_operation,
+    words_for_git_are_no_options,
 ]
 LONG = "\n".join(f"    x{number} = 1" for number in range(50))
 COMMAND = "@command\ndef x({}):\n    {}\n"
@@ -322,6 +367,8 @@ PLANTED: list[tuple[Rule, str, str]] = [
     (only_output_prints, "mng.host", 'sys.stderr.write("hi")'),
     (only_main_and_the_program_exit, "mng.host", "sys.exit(1)"),
     (only_main_and_the_program_exit, "mng.host", "raise SystemExit(1)"),
+    (words_for_git_are_no_options, "mng.host", 'cmd("git", "-C", folder, "cat-file", "-e", commit)'),
+    (words_for_git_are_no_options, "mng.host", 'cmd("git", "fetch", f"{ref}:x")'),
     (no_error_is_swallowed, "mng.host", "try:\n    x()\nexcept OSError:\n    pass"),
     (no_error_is_swallowed, "mng.host", "try:\n    x()\nexcept:\n    y()"),
     (no_error_is_swallowed, "mng.host", "try:\n    x()\nexcept (ValueError, Exception):\n    y = 1"),
@@ -344,6 +391,7 @@ if TYPE_CHECKING:
 def f(runner, folder):
     import rich.table
     runner.run(cmd("ls", folder), timeout=5)
+    cmd("git", "-C", folder, "show-ref", f"refs/heads/{branch}", "-m", text, "--end-of-options", word)
     Cmd(f"echo $(ls {cmd(f'{folder}/x').line})", "ls")
     subprocess.run(["ls"], env={})
     try:
@@ -451,3 +499,26 @@ def test_all_that_mng_reads_of_its_own_is_installed_with_it() -> None:
     names = subprocess.run(["git", "ls-files", *FOLDERS], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     there = [ROOT / name for name in names.splitlines()]
     assert [str(file) for file in there if not file.is_symlink() and file not in installed] == []
+
+
+def scripts() -> list[Path]:
+    return [file for folder in FOLDERS for file in sorted((ROOT / folder).rglob("*.sh"))]
+
+
+@pytest.mark.parametrize("file", scripts(), ids=lambda file: file.name)
+def test_words_for_git_are_no_options_in(file: Path) -> None:
+    assert [(line, wrong) for line in shell_lines_for_git(file.read_text()) if (wrong := open_words(line))] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ('git fetch -q "$file" "$ref:$ref"', 2), ('x=$(git -C "$1" rev-parse "$ref^{tree}")', 1),
+        ("g read-tree $base || exit", 1),
+        ('git update-ref -m "$message" "$ref" "$new"', 2), ('git rev-list --end-of-options "$x"', 0), ('git add -- "$x"', 0),
+        ('git --git-dir="$dir" for-each-ref "refs/heads/$x" | cat "$y"', 0), ('git checkout -q -B "$x" "$y"', 0),
+        ('git commit-tree -m "$x" \\\n    "$tree"', 1),
+    ],
+)  # fmt: skip
+def test_a_planted_word_for_git_is_found(text: str, wrong: int) -> None:
+    assert sum(len(open_words(line)) for line in shell_lines_for_git(text)) == wrong

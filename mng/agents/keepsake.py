@@ -63,7 +63,8 @@ class Keepsake(BaseModel):
         NotFound when what was saved is gone.
         """
         first, old = self.refs[0], self.record.work
-        saved = runner.run(cmd("git", f"--git-dir={self.repo}", "rev-parse", "-q", "--verify", first.ref), check=False)
+        line = cmd("git", f"--git-dir={self.repo}", "rev-parse", "-q", "--verify", "--end-of-options", first.ref)
+        saved = runner.run(line, check=False)
         if saved.code:
             raise NotFound(f"what was saved of {self.record.name} at {self.at} is gone: no {first.ref} in {self.repo}")
         worktree, folder = first.mode == "worktree", self.repo.removesuffix("/.git")
@@ -83,8 +84,9 @@ class Keepsake(BaseModel):
             source = Source.of(runner, folder, branch)
             if not source.taken:
                 return branch, source, True
-            shape = "--format=%(objectname) %(worktreepath)"
-            line = cmd("git", f"--git-dir={self.repo}", "for-each-ref", shape, f"refs/heads/{branch}")
+            line = cmd(
+                "git", f"--git-dir={self.repo}", "for-each-ref", "--format=%(objectname) %(worktreepath)", f"refs/heads/{branch}"
+            )
             if runner.run(line, check=False).text == self.refs[0].head:  # checked out nowhere
                 return branch, source, False
         raise MngError(f"no branch is free for {self.record.name} in {folder}")

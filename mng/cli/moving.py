@@ -138,7 +138,7 @@ def local(inventory: Inventory, word: str | None, context: str | None, other: Ag
 
 
 def there_is(repository: Path, commit: str) -> Cmd:
-    return cmd("git", "-C", repository, "cat-file", "-e", commit)
+    return cmd("git", "-C", repository, "cat-file", "-e", "--end-of-options", commit)
 
 
 def patterns(o: FilesOptions) -> tuple[str, ...]:
@@ -205,7 +205,7 @@ def with_commits(o: Move, source: Side, target: Side, doing: str, branch: str, *
     asked = commits.Asked(branch, o.target_branch or "", how, o.all_branches, o.tags, mirror, o.uncommitted_changes)
     brought = commits.bring(source, target, asked, doing, dry=o.dry_run)
     if whole and source.changes and brought.commit != source.head and not o.dry_run:
-        line = cmd("git", "-C", target.top, "diff", "--name-only", "-z", source.head, brought.commit, "--")
+        line = cmd("git", "-C", target.top, "diff", "--name-only", "-z", "--end-of-options", source.head, brought.commit, "--")
         theirs = set(target.host.runner.run(line).out.decode(errors="surrogateescape").split("\0"))
         if both := [path for path in source.changes if source.prefix + path in theirs]:
             raise Refused(

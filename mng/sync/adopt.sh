@@ -8,7 +8,7 @@ if [ -z "$filled" ]; then
 fi
 take_pack > /dev/null || exit
 git update-ref --stdin -z < "$dir/mng-refs" || exit
-if [ -n "$branch" ]; then git symbolic-ref HEAD "$branch"; elif [ -n "$head" ]; then git update-ref --no-deref --end-of-options HEAD "$head"; fi || exit
+if [ -n "$branch" ]; then git symbolic-ref --end-of-options HEAD "$branch"; elif [ -n "$head" ]; then git update-ref --no-deref --end-of-options HEAD "$head"; fi || exit
 while IFS= read -r key && IFS= read -r value; do
     git config --add --end-of-options "$key" "$value" || exit
 done < "$dir/mng-config"

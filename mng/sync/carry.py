@@ -118,12 +118,12 @@ def staged(here: Runner, placement: Placement, folder: str, root: str) -> list[s
         top = placement.source.top or placement.source.repo
         url = here.run(cmd("git", "-C", top, "config", "remote.origin.url"), check=False).text
         if url:
-            here.run(cmd("git", "-C", root, "remote", "set-url", "origin", url))
+            here.run(cmd("git", "-C", root, "remote", "set-url", "--end-of-options", "origin", url))
         else:  # a folder here is no remote there; what came from it stays known
             here.run(cmd("git", "-C", root, "config", "--remove-section", "remote.origin"), check=False)
         for key in ("user.name", "user.email"):  # who commits there is who commits here
-            if who := here.run(cmd("git", "-C", top, "config", key), check=False).text:
-                here.run(cmd("git", "-C", root, "config", key, who))
+            if who := here.run(cmd("git", "-C", top, "config", "--get", "--end-of-options", key), check=False).text:
+                here.run(cmd("git", "-C", root, "config", "--end-of-options", key, who))
     return notes
 
 

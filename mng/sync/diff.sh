@@ -19,9 +19,9 @@ export GIT_INDEX_FILE="$own/index" GIT_OBJECT_DIRECTORY="$own/objects" GIT_ALTER
 mkdir "$own/objects"
 base=${base:-$(git rev-parse -q --verify HEAD || : | git hash-object -t tree --stdin)}
 if [ "$dir" = "$repo" ] && [ "$kind" = copy ]; then
-    git read-tree "$base" || exit
+    git read-tree --end-of-options "$base" || exit
 elif [ -f "$dir/index" ]; then
     cp -p -- "$dir/index" "$own/index" || exit
 fi
 git -c advice.addEmbeddedRepo=false add -A --sparse . 2> "$own/said" || { cat "$own/said" >&2; exit 1; }
-git diff --cached --relative "$@" "$base" -- .
+git diff --cached --relative "$@" --end-of-options "$base" -- .

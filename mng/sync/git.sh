@@ -1,5 +1,9 @@
 # Put before each script here: words NAME=VALUE become variables; git without prompts, hooks or the caller's repository.
-for word; do eval "${word%%=*}=\${word#*=}"; done
+# No value is an option, also where a git before 2.44 takes no --end-of-options: checkout and reset.
+for word; do
+    case ${word#*=} in -*) printf 'fatal: %s is an option, and nothing to name so\n' "${word#*=}" >&2; exit 129 ;; esac
+    eval "${word%%=*}=\${word#*=}"
+done
 unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_COMMON_DIR GIT_OBJECT_DIRECTORY GIT_ALTERNATE_OBJECT_DIRECTORIES \
     GIT_NAMESPACE GIT_PREFIX GIT_LITERAL_PATHSPECS GIT_GLOB_PATHSPECS GIT_ICASE_PATHSPECS GIT_EXTERNAL_DIFF CDPATH
 export LANGUAGE=C GIT_TERMINAL_PROMPT=0 GIT_OPTIONAL_LOCKS=0 GIT_AUTHOR_NAME=mng GIT_AUTHOR_EMAIL=mng@localhost \
@@ -25,7 +29,8 @@ find_room() { # for $claim.$1, which is written anew afterwards
 }
 
 git() {
-    command git -c core.hooksPath=/dev/null -c core.fsmonitor=false -c core.safecrlf=false -c core.quotePath=false \
+    command git -c core.hooksPath=/dev/null -c core.fsmonitor=false -c core.safecrlf=false -c core.quotePath=false -c core.protectHFS=true \
+        -c core.protectNTFS=true -c protocol.ext.allow=never \
         -c core.packedRefsTimeout=10000 -c core.filesRefLockTimeout=10000 -c checkout.workers=0 -c gc.auto=0 \
         -c maintenance.auto=false -c core.fsync="${fsync:-none}" -c submodule.recurse=false -c clone.rejectShallow=false \
         -c protocol.version=2 "$@"

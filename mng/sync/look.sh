@@ -11,7 +11,7 @@ if [ "$kind" = worktree ] && [ -d "$repo" ]; then
         mode=worktree dir=$admin
     else
         mode=files dir=$repo
-        git --git-dir="$repo" rev-parse -q --verify "refs/heads/$branch^{commit}" > /dev/null && base=refs/heads/$branch
+        git --git-dir="$repo" rev-parse -q --verify --end-of-options "refs/heads/$branch^{commit}" > /dev/null && base=refs/heads/$branch
     fi
 elif [ -e "$root/.git" ] && { [ "$kind" != worktree ] || [ -d "$root/.git" ]; }; then
     mode=separate
@@ -48,6 +48,6 @@ if [ -z "$dir" ]; then
 fi
 if [ "$mode" = files ]; then
     export GIT_INDEX_FILE="$scratch.index"
-    git --git-dir="$dir" --work-tree="$root" read-tree "${base:-$(: | git hash-object -t tree --stdin)}" || exit
+    git --git-dir="$dir" --work-tree="$root" read-tree --end-of-options "${base:-$(: | git hash-object -t tree --stdin)}" || exit
 fi
 state > "$scratch.seen" && cat -- "$scratch.seen"

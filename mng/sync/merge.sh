@@ -13,12 +13,12 @@ for path; do
     their=$theirs/$path
     if [ -n "$tree" ]; then
         their=$merged/.mng-theirs
-        git cat-file blob "$tree:$prefix$path" > "$their" 2> /dev/null || rm -f -- "$their"
+        git cat-file blob --end-of-options "$tree:$prefix$path" > "$their" 2> /dev/null || rm -f -- "$their"
     fi
     if [ ! -f "./$path" ] || [ -L "./$path" ] || [ ! -f "$their" ] || [ -L "$their" ]; then
         printf "%s\0" "$path"
         continue
     fi
-    git cat-file blob "HEAD:$prefix$path" > "$merged/.mng-base" 2> /dev/null || : > "$merged/.mng-base"
-    git merge-file -q -p "./$path" "$merged/.mng-base" "$their" > "$merged/$path" || printf "%s\0" "$path"
+    git cat-file blob --end-of-options "HEAD:$prefix$path" > "$merged/.mng-base" 2> /dev/null || : > "$merged/.mng-base"
+    git merge-file -q -p -- "./$path" "$merged/.mng-base" "$their" > "$merged/$path" || printf "%s\0" "$path"
 done' sh

@@ -14,9 +14,9 @@ bring() {
 
 # Give the new folder $2 the uncommitted state that folder $1 has against commit $3.
 carry() {
-    git -C "$1" diff --relative --no-renames --no-ext-diff --ignore-submodules=all --name-only -z "$3" -- > "$claim.list" &&
+    git -C "$1" diff --relative --no-renames --no-ext-diff --ignore-submodules=all --name-only -z --end-of-options "$3" -- > "$claim.list" &&
         (cd -- "$2" && xargs -0 rm -rf -- < "$claim.list") &&
-        git -C "$1" diff --relative --no-renames --no-ext-diff --ignore-submodules=all --diff-filter=d --name-only -z "$3" -- > "$claim.list" &&
+        git -C "$1" diff --relative --no-renames --no-ext-diff --ignore-submodules=all --diff-filter=d --name-only -z --end-of-options "$3" -- > "$claim.list" &&
         git -C "$1" ls-files -z --others --exclude-standard >> "$claim.list" &&
         bring "$1" "$2" || return
     [ "$kind" != copy ] || return 0
@@ -24,9 +24,9 @@ carry() {
     case $index in /*) ;; *) index=$1/$index ;; esac
     [ -f "$index" ] || return 0
     cp -- "$index" "$claim.index" && staged=$(GIT_INDEX_FILE=$claim.index git -C "$1" write-tree 2> /dev/null) || return 75
-    git -C "$2" cat-file -e "$staged" 2> /dev/null || # another object store
+    git -C "$2" cat-file -e --end-of-options "$staged" 2> /dev/null || # another object store
         printf '%s\n^%s\n' "$staged" "$3" | git -C "$1" pack-objects -q --revs --stdout | git -C "$2" unpack-objects -q || return
-    git -C "$2" read-tree -i -m "$staged" &&
+    git -C "$2" read-tree -i -m --end-of-options "$staged" &&
         git -C "$1" diff --no-ext-diff --no-renames --diff-filter=A --name-only -z > "$claim.list" || return
     [ ! -s "$claim.list" ] || git -C "$2" --literal-pathspecs add -N --pathspec-from-file="$claim.list" --pathspec-file-nul
 }
@@ -35,14 +35,14 @@ carry() {
 fill_submodules() {
     [ -f "$2/.gitmodules" ] || return 0
     git -C "$2" config -f .gitmodules --name-only --get-regexp '^submodule\..*\.path$' | while read -r key; do
-        sub=$(git -C "$2" config -f .gitmodules "$key")
+        sub=$(git -C "$2" config -f .gitmodules --get --end-of-options "$key")
         [ -e "$1/$sub/.git" ] || continue
         name=${key#submodule.} name=${name%.path}
         from=$(git -C "$1/$sub" rev-parse --absolute-git-dir) || exit
         url=$(git -C "$1/$sub" config remote.origin.url)
         git -C "$2" -c protocol.file.allow=always -c "submodule.$name.url=$from" -c "submodule.$name.active=true" \
             submodule --quiet update --init --checkout -- "$sub" < /dev/null > /dev/null || { printf 'note: submodule %s is left empty\n' "$sub" >&2; continue; }
-        [ -z "$url" ] || git -C "$2/$sub" remote set-url origin "$url" || exit
+        [ -z "$url" ] || git -C "$2/$sub" remote set-url --end-of-options origin "$url" || exit
         if [ -n "$unclean" ]; then
             at=$(git -C "$1/$sub" rev-parse HEAD) && git -C "$2/$sub" checkout -q --detach "$at" && carry "$1/$sub" "$2/$sub" "$at" || exit
         fi
@@ -61,15 +61,15 @@ add_worktree() {
 
 make_worktree() {
     if [ -z "$base" ]; then # no commit yet: git can't add a worktree without one
-        start=$(git -C "$top" commit-tree -m 'No commit yet' "$empty") || exit
+        start=$(git -C "$top" commit-tree -m 'No commit yet' --end-of-options "$empty") || exit
         add_worktree --detach --no-checkout -- "$root" "$start" || exit
         git -C "$root" symbolic-ref HEAD "refs/heads/$branch" && rm -f -- "$(git -C "$root" rev-parse --git-path logs/HEAD)"
         return
     fi
     if [ -n "$made" ]; then
-        git -C "$top" update-ref --create-reflog -m "mng: made for $claim" "refs/heads/$branch" "$base" '' || exit
+        git -C "$top" update-ref --create-reflog -m "mng: made for $claim" --end-of-options "refs/heads/$branch" "$base" '' || exit
         printf 'branch\n' >> "$claim" || exit
-        [ -z "$track" ] || git -C "$top" branch -q --set-upstream-to="$track" "$branch" || exit
+        [ -z "$track" ] || git -C "$top" branch -q --set-upstream-to="$track" --end-of-options "$branch" || exit
     fi
     if [ -n "$branch" ]; then
         add_worktree -- "$root" "$branch"
@@ -102,7 +102,7 @@ make_copy() {
         fi || exit
     else
         export GIT_INDEX_FILE="$claim.index"
-        cd -- "$root" && git --git-dir="$repo" --work-tree="$root" read-tree "${base:-$empty}" &&
+        cd -- "$root" && git --git-dir="$repo" --work-tree="$root" read-tree --end-of-options "${base:-$empty}" &&
             git --git-dir="$repo" --work-tree="$root" checkout-index -q -a || exit
         unset GIT_INDEX_FILE
         [ -z "$with_git" ] || cp -Rp "$top/.git" "$root/.git" || exit

@@ -22,16 +22,16 @@ unchanged() {
 
 remove_branch() {
     ref=refs/heads/$branch
-    { IFS= read -r tip < "$repo/$ref"; } 2> /dev/null || tip=$(git --git-dir="$repo" rev-parse -q --verify "$ref") || return 0
+    { IFS= read -r tip < "$repo/$ref"; } 2> /dev/null || tip=$(git --git-dir="$repo" rev-parse -q --verify --end-of-options "$ref") || return 0
     [ -n "$claimed" ] || head -n 1 "$repo/logs/$ref" | grep -qF "mng: made for $claim" || return 0
     case $(grep -lxF "ref: $ref" "$repo/HEAD" "$repo"/worktrees/*/HEAD 2> /dev/null) in
         '' | "$admin/HEAD") ;;
         *) printf 'note: branch %s stays: it is checked out in another work tree\n' "$branch" >&2; return ;;
     esac
-    git --git-dir="$repo" update-ref -d "$ref" "$tip" || exit
+    git --git-dir="$repo" update-ref -d --end-of-options "$ref" "$tip" || exit
     # Another agent's branch may have been what kept these commits, and gone in the same moment: so look afterwards.
-    if [ -n "$checked" ] && [ -n "$(git --git-dir="$repo" rev-list -n 1 "$tip" --not --glob='refs/*')" ]; then
-        git --git-dir="$repo" update-ref --create-reflog -m "mng: made for $claim" "$ref" "$tip" ''
+    if [ -n "$checked" ] && [ -n "$(git --git-dir="$repo" rev-list -n 1 --not --glob='refs/*' --not --end-of-options "$tip")" ]; then
+        git --git-dir="$repo" update-ref --create-reflog -m "mng: made for $claim" --end-of-options "$ref" "$tip" ''
         exit 77
     fi
     while IFS= read -r line; do

@@ -75,12 +75,23 @@ class Saved(NamedTuple):
         lines: list[Cmd] = []
         for number, kept in enumerate(self.refs):
             if number == 0:
-                how = ["-b", self.branch] if self.branch else ["--detach"]
-                lines.append(cmd("git", "-C", self.repo, "worktree", "add", how, kept.path, kept.ref))
+                lines.append(
+                    cmd(
+                        "git",
+                        "-C",
+                        self.repo,
+                        "worktree",
+                        "add",
+                        ["-b", self.branch] if self.branch else ["--detach"],
+                        "--end-of-options",
+                        kept.path,
+                        kept.ref,
+                    )
+                )
             else:
                 lines += [
-                    cmd("git", "init", "-q", kept.path),
-                    cmd("git", "-C", kept.path, "fetch", "-q", self.repo, kept.ref),
+                    cmd("git", "init", "-q", "--", kept.path),
+                    cmd("git", "-C", kept.path, "fetch", "-q", "--", self.repo, kept.ref),
                     cmd("git", "-C", kept.path, "reset", "-q", "--hard", "FETCH_HEAD"),
                 ]
             if kept.on_top:

@@ -16,11 +16,11 @@ if [ -n "$out" ]; then
         [ ! -s "$list.index" ] || git checkout-index -q -f -z --stdin < "$list.index" || exit
     fi
     git update-index -q --refresh > /dev/null
-    git read-tree -m -u "${old:-$empty}" "$new" || exit
+    git read-tree -m -u --end-of-options "${old:-$empty}" "$new" || exit
 fi
-[ -z "$saved" ] || git update-ref -m "$message" "$saved" "$old" '' || exit
+[ -z "$saved" ] || git update-ref -m "$message" --end-of-options "$saved" "$old" '' || exit
 if [ -n "$ref" ]; then
-    git update-ref --create-reflog -m "$message" "$ref" "$new" "${old:-$zero}"
+    git update-ref --create-reflog -m "$message" --end-of-options "$ref" "$new" "${old:-$zero}"
 else
-    git update-ref --no-deref -m "$message" HEAD "$new" "$old"
+    git update-ref --no-deref -m "$message" --end-of-options HEAD "$new" "$old"
 fi

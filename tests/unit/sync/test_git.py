@@ -104,10 +104,10 @@ def test_the_name_of_a_new_branch() -> None:
 def test_the_lines_of_the_way_back() -> None:
     saved = Saved("/d", "/r/.git", (Kept("refs/s", "/w x", True), Kept("refs/s-1", "/w x/in", False)), "mng/x")
     assert saved.way_back.split("\n") == [
-        "git -C /r/.git worktree add -b mng/x '/w x' refs/s",
+        "git -C /r/.git worktree add -b mng/x --end-of-options '/w x' refs/s",
         "git -C '/w x' reset -q 'HEAD^'",
-        "git init -q '/w x/in'",
-        "git -C '/w x/in' fetch -q /r/.git refs/s-1",
+        "git init -q -- '/w x/in'",
+        "git -C '/w x/in' fetch -q -- /r/.git refs/s-1",
         "git -C '/w x/in' reset -q --hard FETCH_HEAD",
     ]
     assert not Saved()
