@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from mng.calm import STEERS, calm
+from mng.calm import clean as clean
+
 if TYPE_CHECKING:
     from mng.layout import Sections
     from mng.log import Log
@@ -88,7 +91,7 @@ def show(value: Any) -> None:
     elif now.template and not isinstance(value, str):
         for row in rows:
             now.template.check(type(row))
-        write("".join(now.template.fill(row) + "\n" for row in rows))
+        write("".join(calm(now.template.fill(row)) + "\n" for row in rows))
     elif isinstance(value, list):
         if getattr(value, "alone", False) and not getattr(value, "streamed", False):
             show(value[0])
@@ -96,7 +99,7 @@ def show(value: Any) -> None:
             write(table_text(value))
         note(getattr(value, "footer", ""))
     else:
-        write(text_of(value).rstrip("\n") + "\n")
+        write(calm(text_of(value)).rstrip("\n") + "\n")
 
 
 def refresh(value: Any) -> None:
@@ -111,7 +114,8 @@ def json_of(value: Any, indent: int | None = None) -> str:
 
     from mng.rows import plain
 
-    return json.dumps(plain(value), indent=indent, ensure_ascii=False)
+    text = json.dumps(plain(value), indent=indent, ensure_ascii=False)
+    return STEERS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def text_of(row: Any) -> str:
@@ -130,7 +134,7 @@ def text_of(row: Any) -> str:
 def table_text(rows: Sequence[Row]) -> str:
     """Aligned columns; on a terminal in colour and cut to its width."""
     if not rows or not hasattr(rows[0], "headers"):
-        return "".join(f"{row}\n" for row in rows)
+        return "".join(f"{calm(str(row))}\n" for row in rows)
     from mng import layout
     from mng.rows import cell, value_at
 
@@ -139,11 +143,6 @@ def table_text(rows: Sequence[Row]) -> str:
     if fancy(sys.stdout):
         return layout.table(list(headers), cells, width_of(sys.stdout))
     return layout.aligned([list(headers), *cells])
-
-
-def clean(text: str) -> str:
-    """Without control characters: what a host says must not steer the terminal."""
-    return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def write(text: str) -> None:
@@ -164,7 +163,7 @@ class Streamed:
     """What a command on a host prints as it comes; with a name before each line where several print at once."""
 
     def __init__(self, name: str = "") -> None:
-        self.mark = f"{name} | ".encode() if name else b""
+        self.mark = f"{clean(name)} | ".encode() if name else b""
         self.rest = {"out": b"", "err": b""}
 
     def __call__(self, stream: str, data: bytes) -> None:
@@ -232,7 +231,7 @@ def progress(text: str) -> None:
         detail(text)
     elif not now.quiet and now.held is None:
         clear()
-        sys.stderr.write(text[: width_of(sys.stderr) - 1])
+        sys.stderr.write(clean(text)[: width_of(sys.stderr) - 1])
         sys.stderr.flush()
         now.progress = True
 
@@ -277,7 +276,7 @@ def say(text: str) -> None:
         return
     clear()
     try:
-        sys.stderr.write(text + "\n")
+        sys.stderr.write(calm(text) + "\n")
         sys.stderr.flush()
     except OSError:
         sys.stderr = None
@@ -288,7 +287,7 @@ def confirm(question: str) -> bool | None:
     if not interactive():
         return None
     clear()
-    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.write(f"{calm(question)} [y/N] ")
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
@@ -300,14 +299,14 @@ def password(question: str) -> str | None:
     import getpass
 
     clear()
-    return getpass.getpass(question)
+    return getpass.getpass(calm(question))
 
 
 def choose(question: str, answers: Mapping[str, str]) -> str:
     """What stands for the letter that is typed; asked again until it is one of them."""
     clear()
     while True:
-        sys.stderr.write(f"{question} ")
+        sys.stderr.write(f"{calm(question)} ")
         sys.stderr.flush()
         line = sys.stdin.readline()
         if not line or line.strip().lower() in answers:

@@ -23,7 +23,7 @@ FOLDERS = {
     "inventory": "mng.inventory",
 }  # where they lie: what they are imported as
 LAYERS = [  # a file imports from its own line and the lines above it
-    {"mng.errors", "mng.shell", "mng.names", "mng.home", "mng.fault", "mng.lenient"},
+    {"mng.errors", "mng.shell", "mng.names", "mng.home", "mng.fault", "mng.lenient", "mng.calm"},
     {"mng.trust", "mng.acting", "mng.harmless", "mng.sourced"}
     | {
         "mng.settings",

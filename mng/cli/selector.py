@@ -23,7 +23,7 @@ class Selector:
     """What was typed, and where the mark stands; `press` is all of its behaviour."""
 
     def __init__(self, lines: Sequence[str], *, many: bool = False) -> None:
-        self.lines, self.typed, self.at, self.many = list(lines), "", 0, many
+        self.lines, self.typed, self.at, self.many = [output.clean(line) for line in lines], "", 0, many
         self.ticked: set[int] = set()
 
     @property
