@@ -130,3 +130,5 @@ if [ -n "$repo" ] && [ -z "$everything" ]; then
 fi
 [ -z "$prefix" ] || [ "$kind" = copy ] || mkdir -p -- "$root/$prefix" || exit
 [ ! -f "$claim.list" ] && [ ! -f "$claim.index" ] || rm -f -- "$claim.list" "$claim.index"
+[ "$kind" != copy ] || find "$root" ! -type l \( -perm -4000 -o -perm -2000 \) -exec chmod ug-s {} + || exit
+exit 0

@@ -95,3 +95,12 @@ def test_no_set_uid_bit_and_no_link_leads_out(bed: Sshd, work: Path) -> None:
         world.mng("pull", "scout", *words, "--uncommitted-changes", "clobber", check=False)
         assert list(out.iterdir()) == []
     assert (world.repo / "link/authorized_keys").read_text() == "theirs" and not (world.repo / "link").is_symlink()
+
+
+def test_a_copy_has_no_set_uid_bit(world: World) -> None:
+    tool = world.repo / "tool"
+    tool.write_text("#!/bin/sh\n")
+    tool.chmod(0o6755)
+    world.mng("create", "scout", "--agent-cmd", "cat", "--copy", "--no-connect", "--no-ensure-clean", "--include-gitignored")
+    (work,) = (world.host_dir / "worktrees").iterdir()
+    assert stat.S_IMODE((work / "tool").stat().st_mode) == 0o755
