@@ -59,18 +59,20 @@ def trust(c: Context, o: TrustAll) -> Results[Trusted]:
     Files of other users, or that others may write, are never trusted.
     """
     if o.list_:
-        rows = [row(Path(name)) for name, one in sorted(trusted.kept().items()) if one.get("groups")]
+        names = [name for name, one in sorted(trusted.kept().items()) if one.get("groups")]
+        rows = [row(Path(name), trusted.seen(Path(name))) for name in names]
         return Results(rows, "" if rows else "no folder is trusted")
     folders = chosen(o)
     if o.revoke:
         trusted.change({os.path.realpath(folder): None for folder in folders})
         return Results([Trusted(folder=str(folder), state="revoked") for folder in folders])
-    rows = [row(folder, wants=True) for folder in folders]
+    files = {folder: trusted.seen(folder) for folder in folders}  # read once: what is told of is what is trusted
+    rows = [row(folder, seen, wants=True) for folder, seen in files.items()]
     for one in rows:
         tell(one)
     if o.show:
         return Results(rows)
-    return Results([given(one, o) for one in rows])
+    return Results([given(one, seen, o) for one, seen in zip(rows, files.values(), strict=True)])
 
 
 def chosen(o: TrustAll) -> list[Path]:
@@ -85,9 +87,9 @@ def chosen(o: TrustAll) -> list[Path]:
     return list(dict.fromkeys([*recorded, *(one for one in marked(folder) if trusted.seen(one))])) or [folder]
 
 
-def row(folder: Path, *, wants: bool = False) -> Trusted:
-    """How it stands with the folder now."""
-    seen, recorded = trusted.seen(folder), trusted.recorded(folder)
+def row(folder: Path, seen: dict[str, trusted.Hashes], *, wants: bool = False) -> Trusted:
+    """How it stands with the folder, whose files were `seen`."""
+    recorded = trusted.recorded(folder)
     files = [name for one in seen.values() for name in one]
     problem = acting.stranger(folder, [folder / name for name in files]) if files else ""
     state = "trusted" if seen == recorded or (files and trusted.vouched(folder)) else "changed" if recorded else "untrusted"
@@ -109,14 +111,11 @@ def tell(one: Trusted) -> None:
         output.note(f"  - {output.clean(line)}")
 
 
-def given(one: Trusted, o: TrustAll) -> Trusted:
-    """Trusted as it was shown, and nothing that has changed meanwhile."""
+def given(one: Trusted, seen: dict[str, trusted.Hashes], o: TrustAll) -> Trusted:
+    """Trusted as it was shown: what has changed meanwhile is another thing, and does not count."""
     folder = Path(one.folder)
     if not one.files:
         return one
-    seen = trusted.seen(folder)
-    if [name for files in seen.values() for name in files] != one.files:
-        raise UsageError(f"{folder} has changed meanwhile", "look again: mng trust --show")
     if not o.yes and output.confirm(f"Trust {output.clean(str(folder))} as it is now?") is False:
         return one.model_copy(update={"state": "untrusted"})
     trusted.keep(folder, seen)
