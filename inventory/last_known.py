@@ -97,7 +97,7 @@ def remember(folder: Path, host: Host, records: Mapping[str, bytes], states: Map
 
 def reached(host: Host, known: LastKnown | None) -> dict[str, Any]:
     """How it is reached: fixed by the first that makes an agent there, or sees one."""
-    target = getattr(host.runner, "target", None)
+    target = vars(host.runner).get("target")  # asking for it would raise where the host does not run
     if host.provider != "ssh" or target is None:
         return {}
     if known and (known.reach or target == Target(host.name)):

@@ -45,6 +45,8 @@ class Plan(NamedTuple):
 
 def fit(record: AgentRecord, host: Host) -> AgentRecord:
     """The record, if it can be read again there; UsageError says what is wrong with it, wherever it came from."""
+    if host.state == "PLANNED":  # whose home nobody knows yet, and where nothing will be made
+        return record
     if problem := next(foreign.problems(record, host.local), ""):
         raise UsageError(f"{record.name} can't be made: {problem}")
     if len(record.dump()) > foreign.MOST:

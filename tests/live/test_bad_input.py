@@ -95,7 +95,7 @@ LINES: list[tuple[str, int, str, str]] = [  # what is typed, the exit code, of i
     (f"list --context {HUGE}", 2, "--context aaa", ""),
     (f"create x demo --from {HUGE}", 3, "no agent 'aaa", ""),
     (f"create x demo --env-file {HUGE}", 2, "File name too long", ""),
-    (f"create x demo --target-path {HUGE}", 5, "", ""),
+    (f"create x demo --target-path {HUGE}", 2, "work.path", ""),
     (f"config set {HUGE} x", 2, "no such setting", ""),
     (f"list --format {HUGE}", 2, "neither human, json", ""),
 ]  # fmt: skip
