@@ -17,7 +17,7 @@ def three(world: World) -> World:
     world.mng("create", "done", *SLEEP)
     world.mng("stop", "done")
     record = world.folder("old") / "data.json"
-    record.write_text(record.read_text().replace('"create_time": "20', '"create_time": "10'))
+    record.write_text(record.read_text().replace('"create_time": "202', '"create_time": "200'))
     return world
 
 

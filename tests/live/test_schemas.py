@@ -17,7 +17,7 @@ FOLDER = Path(__file__).parents[2] / "docs" / "schemas" / str(docs.SCHEMAS)
 LINES = {  # lines that work with the agents of the world below; the first word or two is the command
     "create": ["create new demo --no-connect", "create new2 demo --dry-run", "create asks --reuse --no-connect"],
     "list": ["list", "list --running", "list --include 'name == \"nobody\"'"],
-    "--list-hosts": ["list --hosts", "exec --host all --list-hosts true", "stop web --list-hosts"],
+    "--list-hosts": ["list --hosts", "exec --host local --list-hosts true", "stop web --list-hosts"],
     "message": ["message web -m hello", "message web -m hello --wait", "message web asks -m hello", "message -a -m hi --dry-run"],
     "exec": ["exec web 'echo $MNG_AGENT_NAME; exit 3'", "exec web asks nobody 'pwd'", "exec -a --dry-run true"],
     "logs": ["logs web", "logs web transcript --tail 1", "logs web screen"],
@@ -35,6 +35,7 @@ LINES = {  # lines that work with the agents of the world below; the first word 
     "snapshot list": ["snapshot list"],
     "snapshot destroy": ["snapshot destroy web --all-snapshots --dry-run"],
     "plugin list": ["plugin list"],
+    "trust": ["trust --list", "trust --show"],
     "doctor": ["doctor"],
     "ask": ["ask --offline rename"],
     "gc": ["gc --dry-run", "gc"],
