@@ -22,6 +22,7 @@ from mng.inventory.engine import SECONDS, Engine
 from mng.inventory.keys import known, new_pair, own_pair, used, way_in
 from mng.inventory.provider import BEING_MADE, Check, HostSpec, Kept, Snapshot, SnapshotSpec, Spare
 from mng.inventory.ssh import host_id
+from mng.inventory.walls import IMAGE, Made, Walls, clean
 from mng.names import check_name, new_id
 from mng.shell import cmd
 from mng.ssh.archive import Stream, members
@@ -68,7 +69,7 @@ class Docker:
     ) -> None:  # fmt: skip
         """`owner`: this installation's id, `folder`: where its keys are, `address`: of the engine (-H), `known`: its hosts."""
         self.name, self.owner, self.folder, self.prefix, self.known = name, owner, folder, prefix, known
-        self.engine = Engine(name, address)
+        self.engine, self.walled = Engine(name, address), Made(folder)
 
     # --- what every provider does
 
@@ -101,21 +102,18 @@ class Docker:
         facts = {"owner": self.owner, "host": id_, "name": name, "created": str(time.time()), "tags": json.dumps(spec.tags)}
         used(self.folder, self.name)
         words = [word for key, value in facts.items() for word in ("--label", f"mng.{key}={value}")]
-        words += ["--init", "--name", f"{self.prefix}{name}", "--hostname", name, *HARDENED, *walls(asked)]
+        words += ["--init", "--name", f"{self.prefix}{name}", "--hostname", name, *HARDENED, *Walls.asked(asked).words()]
+        words += ["--label", f"{IMAGE}={clean(self.engine, image)}"]
         words += [] if has_network(spec.start_args) else ["--publish", "127.0.0.1::22"]
         given = [word for arg in spec.start_args for word in start_words(arg)]
-        images.run(
-            self.engine.program, "create", "--user", "0", words, given, "--entrypoint", "sh", image, ENTRY, list(asked.ranges)
-        )
+        images.run(self.engine.program, "create", "--user", "0", words, given, "--entrypoint", "sh", image, ENTRY)
         try:
             fault("host.made")
             container = self.container(id_)
             self.furnish(container, id_)
             fault("host.furnished")
-            with self.engine.translated():
-                container.start()
-                fault("host.started")
-                return self.host_of(self.settled(container))
+            Walls.of(container).hold(container)
+            return self.host_of(self.started(container))
         except BaseException:
             with contextlib.suppress(MngError):
                 self.remove(id_)
@@ -127,9 +125,23 @@ class Docker:
             container = self.replaced(container, self.snapshot_image(snapshot)) if snapshot else container
             if container.status == "paused":
                 container.unpause()
-            else:
-                container.start()
-            return self.host_of(self.settled(container))
+                return self.host_of(self.settled(container))
+            return self.host_of(self.started(container))
+
+    def started(self, container: Any) -> Any:
+        """Behind its walls, if it is to have some: nothing in it runs before."""
+        walls, id_ = Walls.of(container), container.labels["mng.host"]
+        if walls and container.status != "running":
+            self.furnish_entry(container)  # as it was, whatever has become of it in there
+        with self.engine.translated():
+            container.start()
+        fault("host.started")
+        container = self.settled(container)
+        if walls:
+            with self.engine.gone_if_it_fails(container):
+                walls.make(self.engine, container)
+                self.walled.note(id_, container)
+        return container
 
     def stop(self, host: Host) -> None:
         with self.engine.translated():
@@ -234,12 +246,18 @@ class Docker:
         mine = new_pair(id_)
         files = {
             "host_key": (mine.private, 0o600), "authorized_keys": (public, 0o600), "sshd_config": (SSHD, 0o644),
-            "container.sh": ((images.FILES / "container.sh").read_text(), 0o755),
-            "end": ((images.FILES / "end.sh").read_text(), 0o755),
         }  # fmt: skip
         known(self.folder, id_, mine.public)
+        self.furnish_entry(container)
         with self.engine.translated():
             container.put_archive("/", tarred({f"etc/mng/{name}": one for name, one in files.items()}))
+
+    def furnish_entry(self, container: Any) -> None:
+        files = {
+            f"etc/mng/{to}": ((images.FILES / of).read_text(), 0o755) for to, of in (("container.sh",) * 2, ("end", "end.sh"))
+        }
+        with self.engine.translated():
+            container.put_archive("/", tarred(files))
 
     def settled(self, container: Any) -> Any:
         """Started, its port known; MngError with what it said if it has ended."""
@@ -277,6 +295,7 @@ class Docker:
         with self.engine.translated():
             for container in found:
                 container.remove(force=True, v=volumes)
+        self.walled.forget(host_id)
         (self.folder / "keys" / f"{host_id}.known_hosts").unlink(missing_ok=True)
 
     def snapshot_image(self, id_: str) -> str:
@@ -296,6 +315,8 @@ class Docker:
         port, through = 0 if self.engine.elsewhere else port_of(container), ""
         if not port:
             sshd = "exec $(PATH=$PATH:/usr/sbin command -v sshd) -i -f /etc/mng/sshd_config"
+            if "MNG_NETWORK=allow" in (container.attrs["Config"]["Env"] or ()):  # of an earlier mng: it holds NET_ADMIN
+                sshd = sshd.replace("exec ", "exec setpriv --bounding-set -net_admin --inh-caps -net_admin ")
             through = cmd(*self.engine.program, "exec", "-i", container.id, "sh", "-c", sshd).line
         return way_in(self.folder, container.labels["mng.host"], "127.0.0.1", port, through)
 
@@ -304,6 +325,8 @@ class Docker:
         name, tags = labels["mng.name"], json.loads(labels.get("mng.tags") or "{}")
         state = STATES.get(container.status, "STOPPED")
         state = "PAUSED" if state == "STOPPED" and container.attrs["State"]["ExitCode"] == PAUSED else state
+        if state == "RUNNING" and "mng.walls" in labels and not self.walled.there(labels["mng.host"], container):
+            state = "STOPPED"  # somebody else started it: it waits for its walls, which `start` makes
         host: Host
         if state == "RUNNING":
             runner = SshRunner(self.target(container))
@@ -353,11 +376,6 @@ def created(image: Any) -> float:
 def port_of(container: Any) -> int:
     ports = (container.attrs.get("NetworkSettings", {}).get("Ports") or {}).get("22/tcp") or []
     return int(ports[0]["HostPort"]) if ports else 0
-
-
-def walls(asked: images.Build) -> list[str]:
-    """What keeps the container's traffic within the ranges; its entry gives the right to change that up."""
-    return ["--cap-add", "NET_ADMIN", "--env", "MNG_NETWORK=allow"] if asked.offline or asked.ranges else []
 
 
 def has_network(args: tuple[str, ...]) -> bool:

@@ -71,6 +71,16 @@ class Engine:
             what = f"no Docker engine at {self.address or 'the usual socket'}: {str(error).splitlines()[0][:120]}"
             raise NotAvailable(what, "start it, e.g.: systemctl start docker") from None
 
+    @contextlib.contextmanager
+    def gone_if_it_fails(self, container: Any) -> Iterator[None]:
+        """The container does not run on without what was to be done to it."""
+        try:
+            yield
+        except BaseException:
+            with contextlib.suppress(MngError), self.translated():
+                container.kill()
+            raise
+
 
 def with_port(address: str) -> str:
     """That of ssh_config where none is given: the SDK would say 22 then."""

@@ -33,10 +33,11 @@ class Build(NamedTuple):
     dockerfile: bool = False
     offline: bool = False
     ranges: tuple[str, ...] = ()
+    no_host: bool = False
 
     @classmethod
     def of(cls, args: tuple[str, ...]) -> Build:
-        """`-b offline`, `cidr-allowlist=RANGE`, `image=NAME`, `context-dir=DIR`, `"--dockerfile PATH"`; the rest as it is."""
+        """`-b offline`, `cidr-allowlist=RANGE`, `no-host`, `image=NAME`, `context-dir=DIR`, `"--dockerfile PATH"`."""
         build, words = cls(), [word for arg in args for word in split(arg)]
         rest: list[str] = []
         while words:
@@ -48,6 +49,8 @@ class Build(NamedTuple):
                 value = words.pop(0)
             if name == "offline":
                 build = build._replace(offline=True)
+            elif name == "no-host":
+                build = build._replace(no_host=True)
             elif name == "cidr-allowlist":
                 build = build._replace(ranges=(*build.ranges, *ranges(value)))
             elif name == "image":

@@ -1,29 +1,18 @@
-# container.sh [CIDR...]: what runs in a container that is a host. With $MNG_NETWORK=allow only those ranges can be reached
-# from it, and the right to change that is given up before anything else runs. Its agents' watcher ends it by /etc/mng/end.
+# container.sh: what runs in a container that is a host. With $MNG_WALLS nothing else runs before walls.sh has made the rules of
+# its network, from outside, whoever started it. Its agents' watcher ends it by /etc/mng/end.
 set -e
 umask 022
 if [ "$1" != run ]; then
     mkdir -p /run/sshd
     rm -f /run/mng-code
-    set -- "$MNG_NETWORK" "$@"
-    if [ "$1" = allow ]; then
-        shift
-        for tables in iptables ip6tables; do
-            [ $tables = iptables ] || [ -e /proc/net/if_inet6 ] || continue
-            $tables -w -P OUTPUT DROP
-            $tables -w -F OUTPUT
-            $tables -w -A OUTPUT -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT
-            [ $tables = ip6tables ] || $tables -w -A OUTPUT -d 127.0.0.11 -j DROP # a resolver that would carry data out
-            $tables -w -A OUTPUT -o lo -j ACCEPT
-        done
-        for range; do
-            case $range in *:*) ip6tables -w -A OUTPUT -d "$range" -j ACCEPT ;; *) iptables -w -A OUTPUT -d "$range" -j ACCEPT ;; esac
-        done
-        set -- setpriv --bounding-set -net_admin --inh-caps -net_admin
-    else
-        set --
+    if [ "$MNG_WALLS$MNG_NETWORK" ]; then
+        sign=/run/mng-walls.$(cut -d ' ' -f 22 /proc/1/stat) # of this start alone
+        until [ -e "$sign" ]; do sleep 0.05 2>/dev/null || sleep 1; done
+        for old in /run/mng-walls.*; do [ "$old" = "$sign" ] || rm -f "$old"; done
     fi
-    unset MNG_NETWORK
+    set --
+    [ "$MNG_NETWORK" != allow ] || set -- setpriv --bounding-set -net_admin --inh-caps -net_admin # made by an earlier mng
+    unset MNG_NETWORK MNG_WALLS
     exec "$@" sh "$0" run
 fi
 sshd=$(PATH=$PATH:/usr/sbin:/usr/local/sbin command -v sshd) || { echo 'no sshd in the image' >&2; exit 69; }
