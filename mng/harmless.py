@@ -25,7 +25,8 @@ CREATE = {
 TYPES = {"claude", "codex", "opencode", "demo"}
 NEVER = {  # options of any command, under all their names
     "log_file", "log_commands", "log_command_output", "log_env_vars", "force", "f", "yes", "y", "discard", "all", "a",
-    "allow_unknown_host", "context", "trust", "plugin", "disable_plugin", "add_ssh_key", "remove_ssh_key", "revoke",
+    "allow_unknown_host", "same_password",
+    "context", "trust", "plugin", "disable_plugin", "add_ssh_key", "remove_ssh_key", "revoke",
 }  # fmt: skip
 FILES = {  # files and folders of this machine: only those of the project
     "env_file", "host_env_file", "upload_file", "message_file", "resume_message_file", "include_file", "exclude_file",

@@ -1,4 +1,4 @@
-"""Lines run as another user of a host: by runuser where mng is root, else by sudo, whose password is asked for once."""
+"""Lines run as another user of a host: by runuser where mng is root, else by sudo, whose password is asked for once a host."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ fi
 exec sudo -p '' $2 -u "$0" -- sh -c "$run" "$1"
 """
 NO, ONE = 1, 92
-given: list[str] = []  # the password, once it was asked for: what one host takes, all others are offered
+given: dict[str, str] = {}  # the password of each host, once it was asked for; by "" if all are offered the same
+same = False  # --same-password
 asking = threading.Lock()
 
 
@@ -39,7 +40,8 @@ def run(
 
     A line that needs a password gets no other stdin than bytes.
     """
-    known = given[0] if given else ""
+    place = "" if same else host.id
+    known = given.get(place, "")
     shown = f"sudo {'' if user == 'root' else f'-u {user} '}{line}"
 
     def attempt(password: str) -> Done:
@@ -66,23 +68,24 @@ def run(
 
     done = attempt(known)
     if done.code == NO and not known:
-        known = password(host, done)
+        known = password(host, place, done)
         done = attempt(known)
     if done.code == NO:
         with asking:
-            given[:] = [one for one in given if one != known]
+            if given.get(place) == known:
+                del given[place]
         raise NotAvailable(f"{host.name}: {shown}: {done.complaint}", "the password was wrong, or sudo lets that user do nothing")
     return checked(Cmd(line.line, shown), done._replace(code=1) if done.code == ONE else done, check)
 
 
-def password(host: Host, refused: Done) -> str:
-    """Typed on the terminal, where there is one."""
+def password(host: Host, place: str, refused: Done) -> str:
+    """Typed on the terminal, where there is one: for this host, since any that gets it may keep it."""
     with asking:
-        if not given:
+        if place not in given:
             typed = output.password(f"sudo's password on {host.name}: ")
             if typed is None:
                 raise NotAvailable(
                     f"{host.name}: {refused.complaint}", "on a terminal mng asks for it; or let sudo do without (NOPASSWD)"
                 )
-            given.append(typed)
-        return given[0]
+            given[place] = typed
+        return given[place]

@@ -9,7 +9,7 @@ from typing import IO, ClassVar
 
 from invoke.context import Context
 
-from mng import output
+from mng import output, sudo
 from mng.agents.agent import MISSING, Agent, where
 from mng.cli.chosen import Chosen, Outcome, chosen
 from mng.cli.command import command
@@ -33,6 +33,9 @@ class ExecOptions(Options):
     timeout: Duration | None = option(None, help="end it, with all that it started, after this long")
     start: bool = option(False, help="start the agent first if it is stopped")
     user: str | None = option(None, help="run it as this user of the host (by sudo, where mng is not root)")
+    same_password: bool = option(
+        False, help="offer sudo's password, typed for one host, to all others, too: each of them can keep it"
+    )
     dry_run: bool = option(False, help="say where it would run, run nothing")
 
 
@@ -77,6 +80,7 @@ def exec_(c: Context, o: Exec) -> Results[Ran | Outcome]:
     Several words after -- are the command, each passed on as it is: mng exec web -- git log --oneline
     With --host and no agent it runs once on each of these hosts, in the home there.
     """
+    sudo.same = o.same_password
     if o.hosts and not (o.agents or o.all_ or o.include or o.exclude or o.stdin):
         places = Chosen([host_itself(host) for host in o.inventory().hosts(o.hosts, o.limit or "")], abort=o.on_error == "abort")
     else:

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal, NamedTuple
 
 from invoke.context import Context
 
-from mng import output
+from mng import output, sudo
 from mng.agents.agent import Agent
 from mng.agents.ending import may_stop, stop
 from mng.agents.grants import granted, grants_known
@@ -51,6 +51,9 @@ class PlayOptions(Options):
         None, help="install programs that are missing: yes, yes but say so, or fail (default: ask on a terminal, else fail)"
     )
     destroy_on_fail: bool = option(False, help="destroy a host that mng made if it fails there, after saving its agents' work")
+    same_password: bool = option(
+        False, help="offer sudo's password, typed for one host, to all others, too: each of them can keep it"
+    )
     forks: int = option(20, help="hosts at once")
 
 
@@ -136,6 +139,7 @@ def provision(c: Context, o: Provision) -> Results[Task]:
 def places_of(o: Provision) -> tuple[list[Place], list[Task]]:
     """Which roles for which hosts, and a row for every word that names no agent. UsageError here or never."""
     one_reader(o)
+    sudo.same = o.same_password
     asked, given, values = roles_of(o), steps_of(o), variables(o)
     team = o.team()
     if o.agents or o.all_ or o.include or o.stdin:

@@ -243,7 +243,7 @@ def test_as_root(project: World) -> None:
 
 
 def test_roles_by_sudo_on_hosts_with_an_umask_of_their_own(project: World) -> None:
-    """Its password is typed once for two hosts, and is on no command line there."""
+    """Its password is typed once a host, or once for two with --same-password, and is on no command line there."""
     log = project.sudo("hunter2")
     (project.repo / "roles/boss.py").write_text(
         "from mng.roles import ops\nfrom mng.roles.play import Play\nfrom mng.roles.role import role\n"
@@ -257,6 +257,13 @@ def test_roles_by_sudo_on_hosts_with_an_umask_of_their_own(project: World) -> No
         refused = project.mng("provision", "--host", "one,two", "--role", "boss", check=False)
         assert refused.code == 1 and refused.err.count("a password is required") == 2, refused
         terminal = project.pty("mng", "provision", "--host", "one,two", "--role", "boss")
+        terminal.expect("sudo's password on (one|two)", 60)
+        terminal.line("hunter2")
+        terminal.expect("sudo's password on (one|two)", 60)
+        terminal.line("hunter2")
+        assert terminal.wait(60) == 0, terminal.text
+        assert {name for name in ("one", "two") if f"password on {name}" in terminal.text} == {"one", "two"}, terminal.text
+        terminal = project.pty("mng", "provision", "--host", "one,two", "--role", "boss", "--same-password")
         terminal.expect("sudo's password on", 60)
         terminal.line("hunter2")
         assert terminal.wait(60) == 0, terminal.text

@@ -25,7 +25,8 @@ class Box(Host):
         (folder / "id").write_text(ID)
         (folder / "id").chmod(0o755)
         monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
-        monkeypatch.setattr(sudo, "given", [])
+        monkeypatch.setattr(sudo, "given", {})
+        monkeypatch.setattr(sudo, "same", False)
         monkeypatch.setattr(output, "interactive", lambda: True)
 
     def wants(self, password: str) -> None:
@@ -73,6 +74,21 @@ def test_the_password_is_asked_once_and_shown_nowhere(box: Box, monkeypatch: pyt
     assert box.asked == ["sudo's password on box: "]
     said = capsys.readouterr()
     assert "hunter2" not in box.log.read_text() + said.out + said.err and "sudo cat" in said.err
+
+
+def test_it_goes_to_the_host_that_it_was_typed_for(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = Host("h2", "other", "x", box.runner, box.home, box.dir, "mng-", local=True)
+    box.wants("right")
+    box.types(monkeypatch, "right", None, "right", "right")
+    box.run(cmd("true"), user="root")
+    with pytest.raises(NotAvailable, match="other: sudo: a password is required"):
+        other.run(cmd("true"), user="root")
+    other.run(cmd("true"), user="root")
+    assert box.asked == [f"sudo's password on {name}: " for name in ("box", "other", "other")]
+    monkeypatch.setattr(sudo, "same", True)
+    for host in (box, other):
+        host.run(cmd("true"), user="root")
+    assert len(box.asked) == 4
 
 
 def test_a_wrong_one_and_none(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
