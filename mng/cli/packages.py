@@ -42,7 +42,10 @@ def installed() -> dict[str, Package]:
 
 
 def install(*words: str, what: str) -> list[Package]:
-    """The plugins of the package that pip installs; NotAvailable where there is no pip."""
+    """The plugins of the package that pip installs; NotAvailable where there is no pip.
+
+    What mng itself is made of stays as it is: the versions are constraints, and pip is asked first what it would put there.
+    """
     import json
     import tempfile
 
@@ -52,10 +55,17 @@ def install(*words: str, what: str) -> list[Package]:
         )
     output.progress(f"installing {what}")
     with tempfile.TemporaryDirectory(prefix="mng-") as folder:
-        report = Path(folder, "report.json")
-        done = pip("install", "--report", str(report), *words)
-        if done.code:
-            raise MngError(f"{what} can't be installed: {complaint(done)}", "all that pip said: -v")
+        report, constraints, own = Path(folder, "report.json"), Path(folder, "constraints.txt"), pinned()
+        constraints.write_text("".join(f"{name}=={version}\n" for name, version in own.items()))
+        for dry in (["--dry-run"], []):
+            done = pip("install", *dry, "--constraint", str(constraints), "--report", str(report), *words)
+            if b"ResolutionImpossible" in done.err:
+                raise MngError(f"{what} can't be installed: it needs other versions of what mng is made of", "which: -v")
+            if done.code:
+                raise MngError(f"{what} can't be installed: {complaint(done)}", "all that pip said: -v")
+            brought = [plain(one["metadata"]["name"]) for one in json.loads(report.read_text())["install"]]
+            if taken := [name for name in brought if name in own]:
+                raise MngError(f"{what} can't be installed: it would replace {', '.join(taken)}, which mng is made of")
         asked = [one["metadata"]["name"] for one in json.loads(report.read_text())["install"] if one.get("requested")]
     importlib.invalidate_caches()
     names = [plain(name) for name in asked or words]
@@ -64,6 +74,24 @@ def install(*words: str, what: str) -> list[Package]:
         for name in asked:
             pip("uninstall", "--yes", name)
         raise MngError(f"{what} is no plugin of mng: its package has no entry point in the group {GROUP}", "see: docs/plugins.md")
+    return found
+
+
+def pinned() -> dict[str, str]:
+    """mng and all that it needs, by name, in the versions that are here: those of the lock file, whose hashes were checked."""
+    from importlib.metadata import PackageNotFoundError, distribution
+
+    found, left = dict[str, str](), ["mng"]
+    while left:
+        name = left.pop()
+        try:
+            one = distribution(name)
+        except PackageNotFoundError:  # only needed on other systems
+            continue
+        if plain(name) not in found:
+            found[plain(name)] = one.version
+            needs = [need for need in one.requires or () if "extra ==" not in need]
+            left += [match[0] for need in needs if (match := re.match(r"[\w.-]+", need))]
     return found
 
 

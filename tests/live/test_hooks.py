@@ -126,8 +126,8 @@ def test_every_stop(agent: World, words: list[str]) -> None:
 
 def test_a_stop_because_it_is_idle(agent: World) -> None:
     agent.mng("limit", "web", "--idle-timeout", "1s")
-    agent.wait(lambda: state(agent) == "STOPPED", 30)
-    assert called(agent) == STOP
+    agent.wait(lambda: "after_stop" in (agent.root / "hooks").read_text(), 30)
+    assert called(agent) == STOP and state(agent) == "STOPPED"
     agent.mng("start", "web", env={"HOOKS_REFUSE": "before_stop"})  # its watcher has the environment of who started it
     agent.wait(lambda: "before_stop" in (agent.root / "hooks").read_text(), 30)
     assert state(agent) in ("RUNNING", "WAITING")

@@ -98,6 +98,27 @@ def test_what_can_not_be_added(world: World, mng: Mng) -> None:
     assert mng("plugin", "add", "--path", world.root / "package", check=False).code == 1
 
 
+def test_a_package_can_not_replace_what_mng_is_made_of(world: World, mng: Mng) -> None:
+    import importlib.metadata
+
+    project = world.root / "package" / "pyproject.toml"
+    text = project.read_text()
+    there = importlib.metadata.version("invoke")
+    for version in ("99.0", there):  # another version, and one that says it is the same
+        project.write_text(text.replace('name = "mng-example"', 'name = "invoke"').replace("1.2.3", version))
+        refused = mng("plugin", "add", "--path", world.root / "package", check=False)
+        assert refused.code == 1 and "can't be installed" in refused.err, str(refused)
+        why = "it would replace invoke" if version == there else "it needs other versions of what mng is made of"
+        assert why in refused.err, str(refused)
+    project.write_text(text.replace("[project]", '[project]\ndependencies = ["pydantic<2"]'))
+    refused = mng("plugin", "add", "--path", world.root / "package", check=False, env={"PIP_NO_DEPS": "0"})
+    assert refused.code == 1 and "it needs other versions of what mng is made of" in refused.err, str(refused)
+    assert mng("plugin", "list", "--json").json == []
+    assert importlib.metadata.version("invoke") == there
+    project.write_text(text)
+    mng("plugin", "add", "--path", world.root / "package")
+
+
 def test_an_agent_from_create_to_destroy(world: World, example: Mng) -> None:
     """Its type, its option, its field, and all hooks on the way."""
     example("create", "web", "clock", "--ticket", "T-1", "--no-connect")
