@@ -50,7 +50,8 @@ def close(folder: Path) -> None:
         except OSError:
             continue
         if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and found.st_mode & 0o077:
-            path.chmod(0o700)
+            with contextlib.suppress(OSError):  # a disk that can't be written, or has no modes, is no reason not to read it
+                path.chmod(0o700)
 
 
 class TooMuch(MngError):
