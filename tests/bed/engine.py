@@ -61,7 +61,15 @@ class Engine:
             (self.folder / "users").write_text(" ".join(users))
             if not users:
                 self.end()
-                shutil.rmtree(self.folder, ignore_errors=True)
+                self.clear()
+
+    def clear(self) -> None:
+        """Remove the folder: dockerd leaves what it mounted below it, at least a network namespace, also when it ends by itself."""
+        mounted = [line.split(" ")[1] for line in Path("/proc/mounts").read_text().splitlines()]
+        for place in sorted((one for one in mounted if one.startswith(f"{self.folder}/")), reverse=True):
+            subprocess.run(["umount", "--lazy", place], check=True)
+        if self.folder.exists():
+            shutil.rmtree(self.folder)
 
     @property
     def tls(self) -> str:
@@ -73,8 +81,8 @@ class Engine:
         return [pid for pid in (file.read_text().split() if file.exists() else []) if Path(f"/proc/{pid}").exists()]
 
     def start(self) -> None:
-        shutil.rmtree(self.folder, ignore_errors=True)
-        self.folder.mkdir(exist_ok=True)
+        self.clear()
+        self.folder.mkdir()
         subprocess.run(["ip", "link", "del", self.bridge], capture_output=True)  # that of an engine which was killed
         for words in (["link", "add", self.bridge, "type", "bridge"], ["addr", "add", f"{self.gateway}/24", "dev", self.bridge],
                       ["link", "set", self.bridge, "up"]):  # fmt: skip
