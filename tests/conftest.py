@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ from tests.bed import agents, modal
 from tests.bed.engine import Engine, engine
 from tests.bed.model_server import ModelServer
 from tests.bed.need import need
+from tests.bed.sshd import Host, Sshd
 from tests.bed.world import World
 
 
@@ -28,6 +30,32 @@ def world() -> Iterator[World]:
         yield world
     finally:
         world.end()
+
+
+@pytest.fixture
+def bed(world: World) -> Iterator[Sshd]:
+    """Hosts over SSH, on loopback; those that a test starts end with it."""
+    made = Sshd(world)
+    try:
+        yield made
+    finally:
+        made.end()
+
+
+@pytest.fixture
+def box(bed: Sshd) -> Host:
+    """One of them, with what the test puts into `box-bin` of the world before all other programs there."""
+    programs = bed.world.root / "box-bin"
+    programs.mkdir()
+    return bed.start("box", env={"PATH": f"{programs}:{os.environ['PATH']}"})
+
+
+@pytest.fixture
+def work(bed: Sshd, box: Host) -> Path:
+    """The work dir on `box` of the agent `scout`, which is a clone of the repository here."""
+    bed.world.mng("create", "scout", "--agent-cmd", "cat", "--host", "box", "--clone", "--no-connect")
+    (found,) = (box.dir / "worktrees").iterdir()
+    return found
 
 
 @pytest.fixture(scope="session")

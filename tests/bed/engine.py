@@ -64,7 +64,7 @@ class Engine:
                 self.clear()
 
     def clear(self) -> None:
-        """Remove the folder: dockerd leaves what it mounted below it, at least a network namespace, also when it ends by itself."""
+        """Remove the folder: what dockerd mounted below it (a network namespace, say) it leaves, also when it ends by itself."""
         mounted = [line.split(" ")[1] for line in Path("/proc/mounts").read_text().splitlines()]
         for place in sorted((one for one in mounted if one.startswith(f"{self.folder}/")), reverse=True):
             subprocess.run(["umount", "--lazy", place], check=True)

@@ -2,7 +2,6 @@
 
 import signal
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,22 +12,6 @@ from tests.bed.world import World
 
 pytestmark = pytest.mark.live
 NAMES = [".GIT", ".git.", ".git ", "git~1", ".git::$INDEX_ALLOCATION", ".g\u200cit", "\ufeff.git"]
-
-
-@pytest.fixture
-def bed(world: World) -> Iterator[Sshd]:
-    made = Sshd(world)
-    yield made
-    made.end()
-
-
-@pytest.fixture
-def work(bed: Sshd) -> Path:
-    """The work dir of the agent `scout`, on another host."""
-    host = bed.start("box")
-    bed.world.mng("create", "scout", "--agent-cmd", "cat", "--host", "box", "--clone", "--no-connect")
-    (found,) = (host.dir / "worktrees").iterdir()
-    return found
 
 
 def planted(folder: Path) -> None:

@@ -1,29 +1,12 @@
 """What a host can't do to the machine that mng runs on."""
 
-import os
 import shutil
-from collections.abc import Iterator
 
 import pytest
 
 from tests.bed.sshd import Host, Sshd
-from tests.bed.world import World
 
 pytestmark = pytest.mark.live
-
-
-@pytest.fixture
-def bed(world: World) -> Iterator[Sshd]:
-    made = Sshd(world)
-    yield made
-    made.end()
-
-
-@pytest.fixture
-def box(bed: Sshd) -> Host:
-    programs = bed.world.root / "box-bin"
-    programs.mkdir()
-    return bed.start("box", env={"PATH": f"{programs}:{os.environ['PATH']}"})
 
 
 @pytest.mark.parametrize("asked", ["config", "option", "connect", "start"])

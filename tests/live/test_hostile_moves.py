@@ -1,6 +1,5 @@
 """A repository that comes from a host elsewhere brings its history, and nothing that git here would run."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,22 +9,6 @@ from tests.bed.sshd import Sshd
 from tests.bed.world import World
 
 pytestmark = pytest.mark.live
-
-
-@pytest.fixture
-def bed(world: World) -> Iterator[Sshd]:
-    made = Sshd(world)
-    yield made
-    made.end()
-
-
-@pytest.fixture
-def work(bed: Sshd) -> Path:
-    """The work dir of the agent `scout`, on another host."""
-    host = bed.start("box")
-    bed.world.mng("create", "scout", "--agent-cmd", "cat", "--host", "box", "--clone", "--no-connect")
-    (found,) = (host.dir / "worktrees").iterdir()
-    return found
 
 
 def trapped(world: World, folder: Path) -> Path:

@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +12,6 @@ from tests.bed.world import World
 
 pytestmark = pytest.mark.live
 SLEEP = ("--agent-cmd", "sleep 9999", "--no-connect")
-
-
-@pytest.fixture
-def bed(world: World) -> Iterator[Sshd]:
-    made = Sshd(world)
-    yield made
-    made.end()
-
-
-@pytest.fixture
-def box(bed: Sshd) -> Host:
-    return bed.start("box")
 
 
 def data(box: Host, name: str) -> Path:

@@ -2,15 +2,13 @@
 
 import gzip
 import json
-import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.bed.sshd import Host, Sshd
+from tests.bed.sshd import Host
 from tests.bed.world import World
 
 pytestmark = pytest.mark.live
@@ -33,20 +31,6 @@ done = subprocess.run([sys.argv[1], "list"], timeout=120)
 print("PEAK", resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024, file=sys.stderr)
 sys.exit(done.returncode)
 """
-
-
-@pytest.fixture
-def bed(world: World) -> Iterator[Sshd]:
-    made = Sshd(world)
-    yield made
-    made.end()
-
-
-@pytest.fixture
-def box(bed: Sshd) -> Host:
-    programs = bed.world.root / "box-bin"
-    programs.mkdir()
-    return bed.start("box", env={"PATH": f"{programs}:{os.environ['PATH']}"})
 
 
 @pytest.mark.parametrize("kind", sorted(RUBBISH))
