@@ -442,6 +442,12 @@ def test_starting_loads_no_heavy_package() -> None:
     assert "pydantic" in loaded_by("import pydantic")
 
 
+@pytest.mark.parametrize("name", ["list", "exec", "message", "connect", "logs"])
+def test_what_is_typed_all_day_loads_nothing_of_what_makes_and_ends_agents(name: str) -> None:
+    assert not loaded_by(f"import mng.commands.{name}") & {"mng.roles.play", "mng.sync.saved", "mng.agents.ending"}
+    assert "mng.agents.ending" in loaded_by("import mng.commands.destroy")
+
+
 # --- the command line, as it is
 
 

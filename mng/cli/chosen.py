@@ -5,15 +5,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, TypeVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from mng.agents.agent import Agent
-from mng.agents.ending import Willing
 from mng.agents.team import Team
 from mng.cli.targets import TargetOptions
 from mng.errors import MngError, NotFound, UsageError
 from mng.host import Host
 from mng.rows import Results, Row
+
+if TYPE_CHECKING:  # what ends agents knows of roles and git, which most commands never need
+    from mng.agents.ending import Willing
 
 AT_ONCE = 16
 T = TypeVar("T")
